@@ -1,0 +1,105 @@
+"""Plain data that a check produces: no syntax trees, no torch, picklable between processes."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+class Confidence(enum.IntEnum):
+    """How sure a finding is; the three words are defined in `docs/confidence.md`."""
+
+    POSSIBLE = 1
+    LIKELY = 2
+    CERTAIN = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, word: str) -> Confidence:
+        """Raises ValueError for a word that is none of the three."""
+        try:
+            return cls[word.upper()]
+        except KeyError:
+            raise ValueError(f"unknown confidence {word!r}: use possible, likely or certain") from None
+
+
+class Position(NamedTuple):
+    """A place in a file: `row` and `column` count from 1, columns in characters."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the bytes `start:end` of the file by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Text edits with a verb-phrase title.
+
+    `safe`: value and gradient agree on benign input. `unsafe`: values near the border change.
+    """
+
+    title: str
+    applicability: Literal["safe", "unsafe"]
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that explains a finding, such as the call that passes the bad value."""
+
+    message: str
+    start: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect of one file. `name` is the rule's, `path` as the user gave it, `end` exclusive."""
+
+    code: str
+    name: str
+    message: str
+    path: str
+    start: Position
+    end: Position
+    confidence: Confidence
+    related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+    @property
+    def sort_key(self) -> tuple[str, Position, str, Position, str]:
+        return (self.path, self.start, self.code, self.end, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule, or nanlint itself, raised while it looked at `path`: a bug of ours, reported beside the findings."""
+
+    path: str
+    rule: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What checking one file gave.
+
+    `held_back` counts the findings below the asked confidence, `notes` are sentences for `--verbose`
+    (a function whose analysis was cut short, say).
+    """
+
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    held_back: int = 0
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,95 @@
+"""What nanlint knows of one operation: one `Op` is one line of the table in this folder.
+
+Facts are those of torch 2.13 (`tests/test_ops.py` runs each line against the installed torch). Ranges
+describe floats: softmax, sigmoid and exp attain 0 by underflow, sigmoid and tanh attain 1 by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from nanlint.finding import Confidence
+from nanlint.interval import Interval
+
+
+class Call(Protocol):
+    """One application of an op, as a shape function sees it."""
+
+    def range(self, parameter: str) -> Interval | None:
+        """The interval of that argument; None if nothing is known of it or it is not given."""
+
+    def const(self, parameter: str) -> object:
+        """The literal value of that argument (a number, string, bool, tuple), or None."""
+
+    def given(self, parameter: str) -> bool:
+        """The call passes that argument."""
+
+
+Shape = Callable[[Call], Interval | None]
+"""How an op moves its inputs' intervals; None when nothing can be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The op wants `parameter` within `domain`; `outside` says what it gives for the other finite numbers.
+
+    `outside` is in the words a message uses: "-inf at 0 and nan below", "inf at 0".
+    """
+
+    parameter: str
+    domain: Interval
+    outside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Singular:
+    """Where the gradient to `parameter` is infinite or NaN although the value there is finite."""
+
+    parameter: str
+    at: Interval
+    gradient: Literal["inf", "nan"]
+
+
+Returns = Literal["tensor", "number", "tuple", "module", "distribution", "unknown"]
+DtypeRule = Literal["same", "promote", "bool", "integer", "float", "real", "complex", "argument"]
+OnComplex = Literal["fine", "raises", "drops", "mangles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation.
+
+    `name`: the canonical name, which rules and `made_by` use.
+    `spellings`: every dotted name that calls it: `torch.log`, `torch.Tensor.log`, `torch.Tensor.log_`,
+    `torch.nn.functional.relu`, `numpy.log`, and `torch.nn.ReLU` for a module whose instances apply it.
+    `parameters`: the names of the positional parameters in order, the input(s) first; a method's receiver
+    is the first. Module spellings take `constructor` at construction and the rest of the inputs at the call.
+    `shape`: the range of the result. `attains`: how sure it is that real runs reach the ends of that range
+    (CERTAIN for saturation and clamps, LIKELY for ends that only data reaches, POSSIBLE if merely not excluded).
+    `trap`: inputs at which an upstream gradient of 0 still gives NaN. `shield`: inputs at which an upstream
+    Inf or NaN gradient comes out finite.
+    `returns`: the kind of the result ("tuple": several tensors such as values and indices, all of one range unless
+    `rest` gives the range of the later ones).
+    `complex`: what it does to a complex input; "drops": silently loses the imaginary part, "mangles": acts on the
+    real and imaginary parts separately.
+    """
+
+    name: str
+    spellings: frozenset[str]
+    parameters: tuple[str, ...]
+    shape: Shape
+    constructor: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    attains: Confidence = Confidence.LIKELY
+    singular: tuple[Singular, ...] = ()
+    trap: Interval | None = None
+    shield: Interval | None = None
+    dtype: DtypeRule = "same"
+    returns: Returns = "tensor"
+    rest: Interval | None = None
+    complex: OnComplex = "fine"
+    reduces: bool = False
+    random: bool = False
+    differentiable: bool = True
