@@ -1,0 +1,1 @@
+"""Verbs for maintainers, used from a checkout: `python -m nanlint.dev`. No wheel holds them."""
