@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
-from importlib.util import module_from_spec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
 from nanlint.rule import Rule, RuleError
@@ -41,6 +41,13 @@ def load(extra: Sequence[Path] = ()) -> tuple[Rule, ...]:
     return tuple(sorted(_distinct(rules), key=lambda r: r.code))
 
 
+def folders(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Where the packs of `load(extra)` lie, found without importing a rule; what is not there is left out."""
+    installed = (find_spec(point.value) for point in entry_points(group=GROUP))
+    found = [Path(folder) for spec in installed if spec for folder in spec.submodule_search_locations or ()]
+    return (_built_in_folder(), *found, *extra)
+
+
 def origin(rule: Rule) -> str:
     """`file:line` of the function behind `rule`."""
     code = rule.check.__code__
@@ -48,10 +55,13 @@ def origin(rule: Rule) -> str:
 
 
 def _built_in() -> Iterator[Rule]:
+    return _pack("nanlint.rules", _built_in_folder())
+
+
+def _built_in_folder() -> Path:
     here = Path(__file__).parent
     # a stale nanlint/rules/__pycache__ alone would import as a pack, so look for rule files
-    folder = next((f for f in (here / "rules", here.parent / "rules") if any(f.glob("*.py"))), here / "rules")
-    return _pack("nanlint.rules", folder)
+    return next((f for f in (here / "rules", here.parent / "rules") if any(f.glob("*.py"))), here / "rules")
 
 
 def _installed() -> Iterator[Rule]:

@@ -1,0 +1,180 @@
+"""Results kept from run to run: one small JSON file for each checked file and set of options."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nanlint import __version__
+from nanlint.config import Config
+from nanlint.finding import Confidence, Edit, Finding, Fix, Position, Related, Result
+
+FOLDER = ".nanlint_cache"
+# The first line is the signature that https://bford.info/cachedir/ asks for, so that backups leave the folder out.
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# The cache of nanlint.\n"
+_PACKAGE = Path(__file__).parent
+
+
+def digest(folders: Iterable[Path]) -> str:
+    """A fingerprint of nanlint itself and of the rule packs: names, sizes and change times, and the two versions."""
+    state: list[object] = [__version__, sys.version_info[:3], sys.implementation.name]
+    for folder in (_PACKAGE, *folders):
+        for base, below, names in os.walk(folder):
+            below.sort()
+            for name in sorted(names):
+                if not name.endswith((".pyc", ".pyo")):
+                    with contextlib.suppress(OSError):
+                        stat = os.stat(os.path.join(base, name))
+                        state.append((base, name, stat.st_size, stat.st_mtime_ns))
+    return hashlib.sha256(repr(state).encode()).hexdigest()
+
+
+class Cache:
+    """The results in one folder; `version` is a `digest`.
+
+    A cache never makes a run fail: what cannot be read is absent, what cannot be written is not kept.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._folder = folder
+        self._version = version
+        self._writable = True
+
+    def get(self, path: str, data: bytes, config: Config) -> Result | None:
+        """The result of checking these bytes under this path and configuration, if it is known."""
+        stored = self._load(self._entry(path, config))
+        if not isinstance(stored, dict) or stored.get("key") != self._key(path, data, config):
+            return None
+        try:
+            return _result(stored["result"])
+        except (KeyError, TypeError, ValueError, IndexError):
+            return None
+
+    def put(self, path: str, data: bytes, config: Config, result: Result) -> None:
+        """Keep a result. One with a failure is not kept: the next run shall try again."""
+        if not result.failures:
+            self._store(
+                self._entry(path, config), {"key": self._key(path, data, config), "result": _plain(result)}
+            )
+
+    def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
+        """Code and name of each rule of the packs: `load` is called only where they are not known yet."""
+        name = hashlib.sha256(repr([str(pack) for pack in packs]).encode()).hexdigest()
+        stored = self._load(f"rules-{name[:16]}.json")
+        if isinstance(stored, dict) and stored.get("key") == self._version:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return [(str(code), str(rule)) for code, rule in stored["codes"]]
+        codes = load()
+        self._store(f"rules-{name[:16]}.json", {"key": self._version, "codes": codes})
+        return codes
+
+    def _entry(self, path: str, config: Config) -> str:
+        """One entry for a file under one set of options, so that a changed file takes the place of its old self."""
+        identity = repr((os.path.abspath(path), path, _options(path, config)))
+        name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+        return os.path.join(name[:2], name[2:] + ".json")
+
+    def _key(self, path: str, data: bytes, config: Config) -> str:
+        head = repr((self._version, path, _options(path, config))).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(head + b"\0" + data).hexdigest()
+
+    def _load(self, name: str) -> Any:
+        try:
+            with open(self._folder / name, "rb") as stream:
+                return json.loads(stream.read())
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def _store(self, name: str, value: object) -> None:
+        if not self._writable:
+            return
+        file = self._folder / name
+        temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+        try:
+            self._make_folder()
+            file.parent.mkdir(exist_ok=True)
+            temporary.write_text(json.dumps(value), encoding="utf-8")
+            os.replace(temporary, file)
+        except OSError:
+            self._writable = False
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True)
+        except FileExistsError:
+            return
+        (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        (self._folder / "CACHEDIR.TAG").write_text(_TAG, encoding="utf-8")
+
+
+def clean(folder: Path) -> bool:
+    """Remove a cache; False, and nothing is touched, for a folder that nanlint did not make. Raises OSError."""
+    try:
+        ours = (folder / "CACHEDIR.TAG").read_text(encoding="utf-8") == _TAG
+    except (OSError, UnicodeDecodeError):
+        ours = False
+    if ours:
+        shutil.rmtree(folder)
+    return ours
+
+
+def _options(path: str, config: Config) -> tuple[object, ...]:
+    """All of a configuration that bears on the result for a file."""
+    layers = tuple((layer.select, layer.extend_select, layer.ignore) for layer in config.layers)
+    return (layers, config.ignored(path), config.confidence.word, tuple(map(str, config.rules)))
+
+
+def _plain(result: Result) -> dict[str, object]:
+    return {
+        "findings": [
+            {
+                "code": f.code,
+                "name": f.name,
+                "message": f.message,
+                "path": f.path,
+                "start": f.start,
+                "end": f.end,
+                "confidence": f.confidence.word,
+                "related": [[r.message, r.start] for r in f.related],
+                "fixes": [[x.title, x.applicability, [[e.start, e.end, e.text] for e in x.edits]] for x in f.fixes],
+            }
+            for f in result.findings
+        ],
+        "held_back": result.held_back,
+        "notes": result.notes,
+    }
+
+
+def _result(plain: Any) -> Result:
+    findings = tuple(
+        Finding(
+            str(f["code"]),
+            str(f["name"]),
+            str(f["message"]),
+            str(f["path"]),
+            _position(f["start"]),
+            _position(f["end"]),
+            Confidence.parse(f["confidence"]),
+            tuple(Related(str(message), _position(start)) for message, start in f["related"]),
+            tuple(
+                Fix(str(title), applicability, tuple(Edit(int(s), int(e), str(text)) for s, e, text in edits))
+                for title, applicability, edits in f["fixes"]
+            ),
+        )
+        for f in plain["findings"]
+    )
+    return Result(findings, held_back=int(plain["held_back"]), notes=tuple(map(str, plain["notes"])))
+
+
+def _position(pair: Any) -> Position:
+    row, column = pair
+    return Position(int(row), int(column))

@@ -1,0 +1,131 @@
+"""Text for people: one line for each finding, or an excerpt of the source with the place underlined."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from nanlint.finding import Confidence, Finding
+from nanlint.report.source_text import SourceText
+
+TAB_WIDTH = 4
+_COLOURS = {Confidence.CERTAIN: "31", Confidence.LIKELY: "33", Confidence.POSSIBLE: "36"}
+
+
+class Paint:
+    """Wraps text in terminal colours, or leaves it as it is."""
+
+    def __init__(self, *, on: bool) -> None:
+        self._on = on
+
+    def __call__(self, text: str, style: str) -> str:
+        """`style` is the parameter of the SGR escape sequence, such as "1" for bold or "31" for red."""
+        return f"\x1b[{style}m{text}\x1b[0m" if self._on and text else text
+
+
+def concise(findings: Sequence[Finding], paint: Paint) -> str:
+    """`path:row:column: code [confidence] message`, a line each."""
+    return "".join(_headline(finding, paint) + "\n" for finding in findings)
+
+
+def full(findings: Sequence[Finding], text: SourceText, paint: Paint) -> str:
+    """As `concise`, each with its source line, the places that explain it and its fixes."""
+    explained: set[str] = set()
+    blocks = []
+    for finding in findings:
+        lines = [_headline(finding, paint), *_excerpt(finding, text, paint)]
+        lines += [
+            f"  {paint('=', '34')} {finding.path}:{place.start.row}:{place.start.column}: {place.message}"
+            for place in finding.related
+        ]
+        lines += [f"  {paint('=', '34')} fix ({fix.applicability}): {fix.title}" for fix in finding.fixes]
+        if finding.code not in explained and finding.code != "NAN000":
+            explained.add(finding.code)
+            lines.append(f"  {paint('=', '34')} more: nanlint explain {finding.code}")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def summary(findings: Sequence[Finding], held_back: int, checked: bool, paint: Paint) -> str:
+    """The last line: how many findings of which confidence, and how many of a lower one there are.
+
+    `checked` is False where errors kept nanlint from giving a verdict.
+    """
+    counts = Counter(finding.confidence for finding in findings)
+    if findings:
+        parts = ", ".join(f"{counts[level]} {level.word}" for level in sorted(Confidence, reverse=True) if counts[level])
+        line = paint(f"Found {_counted(len(findings), 'finding')}", "1") + f" ({parts})"
+    elif checked:
+        line = paint("All clear", "32")
+    else:
+        line = "No findings in what could be checked"
+    if held_back:
+        verb = "is" if held_back == 1 else "are"
+        line += f"; {held_back} of lower confidence {verb} held back (--confidence possible shows them)"
+    return line + ".\n"
+
+
+def statistics(findings: Sequence[Finding], paint: Paint) -> str:
+    """Count, code and name of each rule that spoke, the most frequent first."""
+    counts = Counter((finding.code, finding.name) for finding in findings)
+    width = max((len(str(count)) for count in counts.values()), default=0)
+    return "".join(
+        f"{count:>{width}}  {paint(code, '1;31')}  {name}\n"
+        for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _headline(finding: Finding, paint: Paint) -> str:
+    word = paint(f"[{finding.confidence.word}]", _COLOURS[finding.confidence])
+    place = f"{paint(finding.path, '1')}:{finding.start.row}:{finding.start.column}:"
+    return f"{place} {paint(finding.code, '1;31')} {word} {finding.message}"
+
+
+def _excerpt(finding: Finding, text: SourceText, paint: Paint) -> Iterator[str]:
+    first, last = finding.start.row, finding.end.row
+    if finding.end.column == 1 and last > first:
+        # The span ends before the first character of a line: that line is not part of it.
+        last -= 1
+    if not text.line(finding.path, first).strip() and first == last:
+        return
+    rows = [first] if first == last else [first, last]
+    width = len(str(last))
+    bar = paint("|", "34")
+    yield f"{' ' * width} {bar}"
+    for row in rows:
+        if row == last and last > first + 1:
+            yield f"{'.' * width} {bar}"
+        line = text.line(finding.path, row)
+        yield f"{paint(f'{row:>{width}}', '34')} {bar} {_shown(line)}".rstrip()
+        start = finding.start.column if row == first else len(line) - len(line.lstrip()) + 1
+        end = finding.end.column if row == finding.end.row else len(line.rstrip()) + 1
+        left = _columns(line, start)
+        carets = "^" * max(1, _columns(line, end) - left)
+        yield f"{' ' * width} {bar} {' ' * left}{paint(carets, _COLOURS[finding.confidence])}"
+    yield f"{' ' * width} {bar}"
+
+
+def _columns(line: str, column: int) -> int:
+    """How many columns of the terminal the characters before `column` take."""
+    return sum(_width(character) for character in line[: column - 1])
+
+
+def _shown(line: str) -> str:
+    """The line with tabs, which terminals stretch, as blanks and what would move the cursor as a question mark."""
+    return "".join(
+        " " * TAB_WIDTH if c == "\t" else c if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") else "?"
+        for c in line
+    )
+
+
+def _width(character: str) -> int:
+    if character == "\t":
+        return TAB_WIDTH
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

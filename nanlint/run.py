@@ -1,0 +1,264 @@
+"""Check many files: read each, take what the cache knows, and share the rest out between processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nanlint.cache import Cache
+from nanlint.config import Config
+from nanlint.files import Target
+from nanlint.finding import Confidence, Failure, Finding, Position, Result
+from nanlint.selection import Named, selected, unknown
+from nanlint.source import mentions_torch
+
+if TYPE_CHECKING:
+    from nanlint.rule import Rule
+
+# Starting a process and importing libcst in it costs about as much as checking this many bytes of torch code.
+BYTES_WORTH_A_PROCESS = 200_000
+FILES_PER_TASK = 8
+
+# Called with the number of files done and of all files.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run gave. The order is by path and place, whatever the number of processes.
+
+    `errors` are sentences about what could not be checked at all: a missing path, a broken configuration.
+    """
+
+    files: int = 0
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    held_back: int = 0
+    notes: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 clean, 1 findings, 2 for what is no verdict on the code."""
+        if self.errors or self.failures:
+            return 2
+        return 1 if self.findings else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    code: str
+    name: str
+
+
+def run(
+    targets: Sequence[Target],
+    *,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Check the targets with at most `jobs` processes, None for one per CPU."""
+    targets, errors = _usable(targets, cache)
+    results: dict[int, Result] = {}
+    cold: dict[int, int] = {}
+    for index, target in enumerate(targets):
+        known = _quickly(target, cache)
+        if isinstance(known, Result):
+            results[index] = known
+            progress(len(results), len(targets))
+        else:
+            cold[index] = known
+    cold, more = _loadable(targets, cold, cache)
+    errors += more
+    workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)
+    for index, result in _shared_out(targets, cold, workers, cache):
+        results[index] = result
+        progress(len(results), len(targets))
+    ordered = [results[index] for index in sorted(results)]
+    return Report(
+        len(ordered),
+        tuple(sorted((f for result in ordered for f in result.findings), key=lambda finding: finding.sort_key)),
+        tuple(failure for result in ordered for failure in result.failures),
+        sum(result.held_back for result in ordered),
+        tuple(note for result in ordered for note in result.notes),
+        tuple(errors),
+    )
+
+
+def check(target: Target, cache: Cache | None = None) -> Result:
+    """Check one file in this process. Never raises: what goes wrong is in the result."""
+    try:
+        data = _read(target)
+    except OSError as error:
+        return _unreadable(target.path, error)
+    if not mentions_torch(data):
+        return Result()
+    try:
+        from nanlint.engine import check as check_bytes
+
+        config = target.config
+        rules = _rules(config, config.ignored(target.path))
+        result = check_bytes(data, target.path, rules, config.confidence)
+    except Exception:
+        return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
+    if cache and target.data is None:
+        cache.put(target.path, data, target.config, result)
+    return result
+
+
+@functools.lru_cache(maxsize=256)
+def _rules(config: Config, ignored: tuple[str, ...]) -> tuple[Rule, ...]:
+    return selected(_pack(config.rules), config.layers, ignored)
+
+
+@functools.lru_cache(maxsize=None)
+def _pack(folders: tuple[Path, ...]) -> tuple[Rule, ...]:
+    from nanlint import packs
+
+    return packs.load(folders)
+
+
+def _codes(folders: tuple[Path, ...], cache: Cache | None) -> Sequence[Named]:
+    """Code and name of each rule, without a look at the rules where the cache has them; raises RuleError."""
+
+    def load() -> list[tuple[str, str]]:
+        return [(rule.code, rule.name) for rule in _pack(folders)]
+
+    return [_Code(*pair) for pair in (cache.codes(folders, load) if cache else load())]
+
+
+def _usable(targets: Sequence[Target], cache: Cache | None) -> tuple[list[Target], list[str]]:
+    """The targets whose configuration names no unknown rule, and a sentence for each configuration that does."""
+    errors: dict[str, None] = {}
+    good: dict[Config, bool] = {}
+    for config in dict.fromkeys(target.config for target in targets):
+        wrong = _wrong_selectors(config, cache)
+        errors.update(dict.fromkeys(wrong))
+        good[config] = not wrong
+    return [target for target in targets if good[target.config]], list(errors)
+
+
+def _wrong_selectors(config: Config, cache: Cache | None) -> list[str]:
+    options = [(layer.origin, f"`{option}`", word) for layer in config.layers for option, word in layer.options()]
+    options += [
+        (str(config.file), "`per-file-ignores`", word) for _, words in config.per_file_ignores for word in words
+    ]
+    if not options:
+        return []
+    from nanlint.rule import RuleError
+
+    try:
+        rules = _codes(config.rules, cache)
+    except RuleError as error:
+        return [str(error)]
+    return [
+        f"{origin}: {option}: {wrong}" for origin, option, word in options if (wrong := unknown(word, rules))
+    ]
+
+
+def _loadable(
+    targets: Sequence[Target], cold: dict[int, int], cache: Cache | None
+) -> tuple[dict[int, int], list[str]]:
+    """What is left to check once each rule pack is known to load, and a sentence for each that does not."""
+    if not cold:
+        return cold, []
+    from nanlint.rule import RuleError
+
+    broken: dict[tuple[Path, ...], str] = {}
+    for folders in dict.fromkeys(targets[index].config.rules for index in cold):
+        try:
+            _codes(folders, cache)
+        except RuleError as error:
+            broken[folders] = str(error)
+    return {i: size for i, size in cold.items() if targets[i].config.rules not in broken}, list(broken.values())
+
+
+def _quickly(target: Target, cache: Cache | None) -> Result | int:
+    """The result where it takes no analysis, else the size of the file in bytes."""
+    try:
+        data = _read(target)
+    except OSError as error:
+        return _unreadable(target.path, error)
+    if not mentions_torch(data):
+        return Result()
+    known = cache.get(target.path, data, target.config) if cache and target.data is None else None
+    return known if known is not None else len(data)
+
+
+def _read(target: Target) -> bytes:
+    if target.data is not None:
+        return target.data
+    with open(target.path, "rb") as stream:
+        return stream.read()
+
+
+def _unreadable(path: str, error: OSError) -> Result:
+    message = f"cannot read the file: {error.strerror or error}"
+    start = Position(1, 1)
+    return Result((Finding("NAN000", "invalid-file", message, path, start, start, Confidence.CERTAIN),))
+
+
+def _shared_out(
+    targets: Sequence[Target], cold: Iterable[int], workers: int, cache: Cache | None
+) -> Iterator[tuple[int, Result]]:
+    indices = list(cold)
+    if workers <= 1:
+        for index in indices:
+            yield index, check(targets[index], cache)
+        return
+    tasks = [indices[at : at + FILES_PER_TASK] for at in range(0, len(indices), FILES_PER_TASK)]
+    lost: list[int] = []
+    with _Pool(workers) as pool:
+        futures = {pool.submit([targets[index] for index in task], cache): task for task in tasks}
+        for future in as_completed(futures):
+            try:
+                yield from zip(futures[future], future.result(), strict=True)
+            except BrokenProcessPool:
+                lost += futures[future]
+    # A process died and took the others' work with it: one file at a time shows which file did it.
+    while lost:
+        with _Pool(1) as pool:
+            while lost:
+                index = lost.pop(0)
+                try:
+                    yield index, pool.submit([targets[index]], cache).result()[0]
+                except BrokenProcessPool:
+                    died = "the process that checked this file died"
+                    yield index, Result(failures=(Failure(targets[index].path, "nanlint", died),))
+                    break
+
+
+class _Pool:
+    """Processes that are told to stop at once when the run is interrupted."""
+
+    def __init__(self, workers: int) -> None:
+        # `spawn` is the same on every system, and safe beside the thread of a progress bar.
+        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, targets: list[Target], cache: Cache | None) -> Future[list[Result]]:
+        return self._pool.submit(_check_all, targets, cache)
+
+
+def _start_worker() -> None:
+    # An interrupt at the keyboard reaches the workers too: they end silently, the parent reports it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _check_all(targets: list[Target], cache: Cache | None) -> list[Result]:
+    return [check(target, cache) for target in targets]

@@ -1,0 +1,97 @@
+"""Which rules a configuration switches on: by code, by prefix of a code, or by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+EVERYTHING = "ALL"
+
+
+class Named(Protocol):
+    """What a selector looks at: a rule, or just its code and name."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+AnyNamed = TypeVar("AnyNamed", bound=Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The selectors of one place, which `origin` names: a configuration file or the command line.
+
+    `select` starts afresh where it is given, the other two amend. Within a layer the more specific selector wins,
+    and `ignore` wins a tie; a later layer wins over an earlier one. Ruff resolves its options in the same way.
+    """
+
+    origin: str
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def options(self) -> Iterator[tuple[str, str]]:
+        """Each option with each of its selectors."""
+        for option, selectors in (
+            ("select", self.select or ()),
+            ("extend-select", self.extend_select),
+            ("ignore", self.ignore),
+        ):
+            for selector in selectors:
+                yield option, selector
+
+
+def matches(selector: str, rule: Named) -> bool:
+    """True for the rule's name, its code, and any prefix of its code."""
+    return selector == EVERYTHING or selector == rule.name or (selector != "" and rule.code.startswith(selector))
+
+
+def _specificity(selectors: Iterable[str], rule: Named) -> int:
+    """The length of the longest matching prefix, a name counting as a whole code; -1 without a match."""
+
+    def weight(selector: str) -> int:
+        if selector == EVERYTHING:
+            return 0
+        return len(rule.code) if selector == rule.name else len(selector)
+
+    return max((weight(selector) for selector in selectors if matches(selector, rule)), default=-1)
+
+
+def picks(layers: Sequence[Layer], rule: Named) -> bool:
+    """Whether `layers`, the weakest first, leave the rule on; without any layer every rule is on."""
+    on = True
+    for layer in layers:
+        if layer.select is not None:
+            on = False
+        wanted = _specificity((*(layer.select or ()), *layer.extend_select), rule)
+        unwanted = _specificity(layer.ignore, rule)
+        if wanted > unwanted:
+            on = True
+        elif unwanted >= 0:
+            on = False
+    return on
+
+
+def selected(rules: Iterable[AnyNamed], layers: Sequence[Layer], ignored: Sequence[str] = ()) -> tuple[AnyNamed, ...]:
+    """The rules that `layers` leave on, less those that an `ignored` selector (of `per-file-ignores`) names."""
+    return tuple(
+        rule for rule in rules if picks(layers, rule) and not any(matches(selector, rule) for selector in ignored)
+    )
+
+
+def unknown(selector: str, rules: Iterable[Named]) -> str | None:
+    """A clause that says what is wrong with a selector that matches no rule, with the nearest valid one."""
+    rules = tuple(rules)
+    if any(matches(selector, rule) for rule in rules):
+        return None
+    valid = [word for rule in rules for word in (rule.code, rule.name)]
+    near = difflib.get_close_matches(selector, valid, n=1) or difflib.get_close_matches(
+        selector.upper(), valid, n=1
+    )
+    hint = f"; did you mean {near[0]}?" if near else "; `nanlint rules` lists them"
+    return f"{selector!r} is no rule's code, code prefix or name{hint}"
