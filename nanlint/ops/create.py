@@ -1,0 +1,94 @@
+"""Ops that make tensors out of numbers."""
+
+from __future__ import annotations
+
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, INF, ONE, UNIT, ZERO, Interval
+from nanlint.ops.define import CERTAIN, op
+from nanlint.ops.op import Call, Op, Shape
+from nanlint.ops.shapes import always, argument, join, same
+
+HALF_OPEN_UNIT = Interval(0.0, 1.0, hi_open=True)
+LIKE = "like"
+
+
+def stepped(call: Call) -> Interval | None:
+    """`arange(end)`, `arange(start, end)`, `arange(start, end, step)`."""
+    if not call.given("end"):
+        end = argument(call, "start")
+        start: Interval | None = ZERO
+    else:
+        start, end = argument(call, "start"), argument(call, "end")
+    if start is None or end is None:
+        return FINITE_NONNEGATIVE if start is not None and start.lo >= 0 and not call.given("step") else None
+    return Interval(min(start.lo, end.lo), max(start.hi, end.hi))
+
+
+def uniform(call: Call) -> Interval | None:
+    low = argument(call, "from") if call.given("from") else ZERO
+    high = argument(call, "to") if call.given("to") else ONE
+    return None if low is None or high is None else low.join(high)
+
+
+def whole(call: Call) -> Interval | None:
+    """`randint(high, size)` and `randint(low, high, size)`."""
+    low, high = argument(call, "low"), argument(call, "high")
+    if low is None:
+        return None
+    return low.join(ZERO) if high is None else low.join(high)
+
+
+def normal(call: Call) -> Interval | None:
+    return FINITE
+
+
+def created(name: str, shape: Shape, parameters: str = "size", places: str = "T", also: str = "") -> Op:
+    return op(name, places, shape, parameters, also=also, dtype="argument", differentiable=False, attains=CERTAIN)
+
+
+def drawn(name: str, shape: Shape, parameters: str = "size", places: str = "T", also: str = "") -> Op:
+    return op(name, places, shape, parameters, also=also, dtype="argument", differentiable=False, random=True)
+
+
+OPS: tuple[Op, ...] = (
+    created("zeros", always(ZERO), places="TN"),
+    created("zeros_like", always(ZERO), LIKE, "TN"),
+    created("new_zeros", always(ZERO), "like size", "M"),
+    created("ones", always(ONE), places="TN"),
+    created("ones_like", always(ONE), LIKE, "TN"),
+    created("new_ones", always(ONE), "like size", "M"),
+    created("full", join("fill_value"), "size fill_value", "TN"),
+    created("full_like", join("fill_value"), "like fill_value", "TN"),
+    created("new_full", join("fill_value"), "like size fill_value", "M"),
+    created("eye", always(UNIT), "n m", "TN"),
+    created("arange", stepped, "start end step", "TN"),
+    created("linspace", join("start", "end"), "start end steps", "TN"),
+    created("logspace", always(Interval(0.0, INF)), "start end steps base", "TN"),
+    created("empty", always(Interval(nan=True)), places="TN"),
+    created("empty_like", always(Interval(nan=True)), LIKE, "TN"),
+    created("new_empty", always(Interval(nan=True)), "like size", "M"),
+    op("tensor", "T", same, "input dtype", dtype="argument", differentiable=False, also="N.array"),
+    op("as_tensor", "T", same, "input dtype", dtype="argument", aliases="asarray", also="N.asarray"),
+    op("from_numpy", "T", same, "input", differentiable=False),
+    op("new_tensor", "M", join("data"), "like data", differentiable=False, dtype="argument"),
+    op("scalar_tensor", "T", join("s"), "s", dtype="argument", differentiable=False),
+    op("Parameter", "", same, "input", also="n.Parameter n.parameter.Parameter"),
+    op("complex", "T", join("real", "imag"), "real imag", dtype="complex"),
+    op("polar", "T", lambda call: FINITE, "abs angle", dtype="complex"),
+    op("one_hot", "F", always(UNIT), "input num_classes", dtype="integer", differentiable=False, attains=CERTAIN),
+    drawn("rand", always(HALF_OPEN_UNIT)),
+    drawn("rand_like", always(HALF_OPEN_UNIT), LIKE),
+    drawn("randn", always(FINITE)),
+    drawn("randn_like", always(FINITE), LIKE),
+    drawn("randint", whole, "low high size"),
+    drawn("randint_like", whole, "like low high"),
+    drawn("randperm", always(FINITE_NONNEGATIVE), "n"),
+    drawn("normal", normal, "mean std size"),
+    drawn("normal_", always(FINITE), "input mean std", "M"),
+    drawn("uniform_", uniform, "input from to", "M"),
+    drawn("exponential_", always(FINITE_POSITIVE), "input lambd", "M"),
+    drawn("log_normal_", always(Interval(0.0, INF)), "input mean std", "M"),
+    drawn("bernoulli", always(UNIT), "input p", "TM"),
+    drawn("bernoulli_", always(UNIT), "input p", "M"),
+    drawn("multinomial", always(FINITE_NONNEGATIVE), "input num_samples", "TM"),
+    drawn("poisson", always(FINITE_NONNEGATIVE), "input", "T"),
+)

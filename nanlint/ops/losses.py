@@ -1,0 +1,68 @@
+"""Losses, as functions and as modules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, NONNEGATIVE, UNIT, Interval
+from nanlint.ops.define import op
+from nanlint.ops.op import Call, Need, OnComplex, Op, Shape
+from nanlint.ops.shapes import always
+
+
+def loss(call: Call) -> Interval | None:
+    """Not negative; not finite if an input is not."""
+    return _with_inputs(call, FINITE_NONNEGATIVE)
+
+
+def signed_loss(call: Call) -> Interval | None:
+    return _with_inputs(call, FINITE)
+
+
+def overflowing_loss(call: Call) -> Interval | None:
+    """Not negative, with an exponential inside that overflows."""
+    return _with_inputs(call, NONNEGATIVE)
+
+
+def _with_inputs(call: Call, result: Interval) -> Interval:
+    for parameter in ("input", "target"):
+        x = call.range(parameter)
+        if x is not None and (INF in x or -INF in x or x.nan):
+            return replace(result, hi_open=False, nan=True)
+    return result
+
+
+def criterion(name: str, shape: Shape, module: str, parameters: str = "input target", *, constructor: str = "",
+              needs: tuple[Need, ...] = (), complex: OnComplex = "raises", places: str = "F") -> Op:  # fmt: skip
+    return op(name, places, shape, parameters, nn=module, constructor=constructor, needs=needs, complex=complex, reduces=True,
+              dtype="real")  # fmt: skip
+
+
+PROBABILITY = (Need("input", UNIT, "an error outside of [0, 1]"),)
+
+OPS: tuple[Op, ...] = (
+    criterion("mse_loss", loss, "MSELoss"),
+    criterion("l1_loss", loss, "L1Loss", complex="fine"),
+    criterion("smooth_l1_loss", loss, "SmoothL1Loss", constructor="size_average reduce reduction beta"),
+    criterion("huber_loss", loss, "HuberLoss", constructor="reduction delta"),
+    criterion("cross_entropy", loss, "CrossEntropyLoss", "input target weight", constructor="weight"),
+    criterion("nll_loss", signed_loss, "NLLLoss NLLLoss2d", "input target weight", constructor="weight"),
+    criterion("binary_cross_entropy", loss, "BCELoss", "input target weight", constructor="weight", needs=PROBABILITY),
+    criterion("binary_cross_entropy_with_logits", loss, "BCEWithLogitsLoss", "input target weight", constructor="weight"),
+    criterion("kl_div", signed_loss, "KLDivLoss", "input target", constructor="size_average reduce reduction log_target"),
+    criterion("poisson_nll_loss", always(Interval(lo_open=True)), "PoissonNLLLoss", "input target log_input full",
+              constructor="log_input full"),
+    criterion("gaussian_nll_loss", signed_loss, "GaussianNLLLoss", "input target var full eps", constructor="full eps"),
+    criterion("cosine_embedding_loss", loss, "CosineEmbeddingLoss", "input input2 target", constructor="margin"),
+    criterion("hinge_embedding_loss", signed_loss, "HingeEmbeddingLoss", constructor="margin"),
+    criterion("margin_ranking_loss", loss, "MarginRankingLoss", "input input2 target", constructor="margin"),
+    criterion("multi_margin_loss", loss, "MultiMarginLoss", constructor="p margin"),
+    criterion("multilabel_margin_loss", loss, "MultiLabelMarginLoss"),
+    criterion("multilabel_soft_margin_loss", loss, "MultiLabelSoftMarginLoss"),
+    criterion("soft_margin_loss", overflowing_loss, "SoftMarginLoss"),
+    criterion("triplet_margin_loss", loss, "TripletMarginLoss", "input positive negative", constructor="margin p eps"),
+    criterion("triplet_margin_with_distance_loss", signed_loss, "TripletMarginWithDistanceLoss",
+              "input positive negative"),
+    criterion("ctc_loss", overflowing_loss, "CTCLoss", "input target input_lengths target_lengths",
+              constructor="blank reduction zero_infinity"),
+)

@@ -1,0 +1,129 @@
+"""Reductions, cumulative and sorting ops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nanlint.interval import FINITE_NONNEGATIVE, INF, Interval
+from nanlint.ops.define import CERTAIN, op
+from nanlint.ops.op import Call, Op
+from nanlint.ops.reductions import (
+    counted,
+    log_softmaxed,
+    log_sum_exp,
+    mean_like,
+    norm_like,
+    product,
+    softmaxed,
+    spread_like,
+    sum_like,
+    total,
+)
+from nanlint.ops.shapes import argument, boolean, larger, same, smaller
+
+DIM = "input dim keepdim"
+
+
+def without_nan_sum(call: Call) -> Interval | None:
+    """NaN counts as 0."""
+    x = call.range("input")
+    if x is None:
+        return None
+    result = total(x.without_nan())
+    return result.join(Interval(0.0, 0.0)) if x.nan else result
+
+
+def running_sum(call: Call) -> Interval | None:
+    x = call.range("input")
+    return None if x is None else total(x).join(x)
+
+
+def running_product(call: Call) -> Interval | None:
+    x, result = call.range("input"), product(call)
+    return None if x is None or result is None else result.join(x)
+
+
+def extremum(limit: object) -> object:
+    """`max(input)`, `max(input, dim)` and `max(input, other)`."""
+
+    def shape(call: Call) -> Interval | None:
+        x = call.range("input")
+        if x is None or not call.given("other") or not callable(limit):
+            return x
+        y = argument(call, "other")
+        # the second positional argument is another tensor or the number of a dimension
+        if y is None or call.const("other") is not None:
+            return x
+        result = limit(x, y)
+        return result if isinstance(result, Interval) else None
+
+    return shape
+
+
+def difference(call: Call) -> Interval | None:
+    x = call.range("input")
+    return None if x is None else replace(x - x, hole=False)
+
+
+def largest(call: Call) -> Interval | None:
+    return extremum(larger)(call)  # type: ignore[operator,no-any-return]
+
+
+def least(call: Call) -> Interval | None:
+    return extremum(smaller)(call)  # type: ignore[operator,no-any-return]
+
+
+COUNT = Interval(0.0, INF, hi_open=True)
+
+OPS: tuple[Op, ...] = (
+    op("sum", "TMN", sum_like, DIM, reduces=True),
+    op("nansum", "TMN", without_nan_sum, DIM, reduces=True, complex="raises"),
+    op("mean", "TMN", mean_like, DIM, also="N.average", reduces=True),
+    op("nanmean", "TMN", mean_like, DIM, reduces=True),
+    op("median", "TMN", same, DIM, reduces=True, complex="raises", rest=COUNT),
+    op("nanmedian", "TMN", same, DIM, reduces=True, complex="raises", rest=COUNT),
+    op("mode", "TM", same, DIM, reduces=True, returns="tuple", rest=COUNT, complex="raises"),
+    op("prod", "TMN", product, DIM, reduces=True),
+    op("std", "TMN", spread_like, "input dim unbiased keepdim", reduces=True, dtype="real"),
+    op("var", "TMN", spread_like, "input dim unbiased keepdim", reduces=True, dtype="real"),
+    op("std_mean", "T", lambda call: None, "input dim", reduces=True, returns="tuple", dtype="real"),
+    op("var_mean", "T", lambda call: None, "input dim", reduces=True, returns="tuple", dtype="real"),
+    op("norm", "TM", norm_like, "input p dim keepdim", reduces=True, dtype="real"),
+    op("logsumexp", "TMS", log_sum_exp, DIM, reduces=True),
+    op("amax", "TMN", same, DIM, reduces=True, complex="raises"),
+    op("amin", "TMN", same, DIM, reduces=True, complex="raises"),
+    op("max", "TMN", largest, PAIR := "input other keepdim", reduces=True, rest=COUNT, complex="raises"),
+    op("min", "TMN", least, PAIR, reduces=True, rest=COUNT, complex="raises"),
+    op("aminmax", "TM", same, "input", reduces=True, returns="tuple", complex="raises"),
+    op("argmax", "TMN", counted, DIM, reduces=True, dtype="integer", differentiable=False, complex="raises"),
+    op("argmin", "TMN", counted, DIM, reduces=True, dtype="integer", differentiable=False, complex="raises"),
+    op("argsort", "TMN", counted, "input dim", dtype="integer", differentiable=False, complex="raises"),
+    op("any", "TMN", boolean, DIM, reduces=True, dtype="bool", differentiable=False, attains=CERTAIN),
+    op("all", "TMN", boolean, DIM, reduces=True, dtype="bool", differentiable=False, attains=CERTAIN),
+    op("count_nonzero", "TMN", counted, "input dim", reduces=True, dtype="integer", differentiable=False),
+    op("cumsum", "TMIN", running_sum, "input dim"),
+    op("cumprod", "TMIN", running_product, "input dim"),
+    op("logcumsumexp", "TM", log_sum_exp, "input dim"),
+    op("cummax", "TM", same, "input dim", returns="tuple", rest=COUNT, complex="raises"),
+    op("cummin", "TM", same, "input dim", returns="tuple", rest=COUNT, complex="raises"),
+    op("sort", "TM", same, "input dim descending", returns="tuple", rest=COUNT, complex="raises"),
+    op("msort", "TM", same, "input", complex="raises"),
+    op("topk", "TM", same, "input k dim", returns="tuple", rest=COUNT, complex="raises"),
+    op("kthvalue", "TM", same, "input k dim", returns="tuple", rest=COUNT, reduces=True, complex="raises"),
+    op("quantile", "TMN", mean_like, "input q dim", reduces=True, complex="raises"),
+    op("nanquantile", "TMN", mean_like, "input q dim", reduces=True, complex="raises"),
+    op("diff", "TMN", difference, "input n dim"),
+    op("softmax", "TMFS", softmaxed, "input dim", nn="Softmax Softmax2d", constructor="dim", attains=CERTAIN, dtype="float",
+       complex="raises"),
+    op("softmin", "F", softmaxed, "input dim", nn="Softmin", constructor="dim", attains=CERTAIN, dtype="float",
+       complex="raises"),
+    op("log_softmax", "TMFS", log_softmaxed, "input dim", nn="LogSoftmax", constructor="dim", attains=CERTAIN,
+       dtype="float", complex="raises"),
+    op("gumbel_softmax", "F", softmaxed, "logits tau hard", attains=CERTAIN, dtype="float", complex="raises", random=True),
+    op("numel", "TM", lambda call: FINITE_NONNEGATIVE, "input", dtype="integer", returns="number", differentiable=False),
+    op("bincount", "TMN", counted, "input", dtype="integer", differentiable=False, complex="raises"),
+    op("histc", "TM", counted, "input bins min max", differentiable=False, complex="raises"),
+    op("normalize", "F", lambda call: Interval(-1.0, 1.0), "input p dim eps"),
+    op("cosine_similarity", "TF", lambda call: Interval(-1.0000003, 1.0000003), "input other dim eps",
+       nn="CosineSimilarity", constructor="dim eps", complex="raises", reduces=True),
+)

@@ -1,0 +1,41 @@
+"""The table of operations, and how a dotted name finds its line."""
+
+from __future__ import annotations
+
+from nanlint.ops import activations, binary, create, elementwise, layers, linalg, losses, reduce, views
+from nanlint.ops.op import Op
+
+FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, losses, linalg)
+
+LINES: tuple[Op, ...] = tuple(op for family in FAMILIES for op in family.OPS)
+"""Every line. One op may have a second line for spellings that order its parameters otherwise (`x.where(c, y)`)."""
+
+TABLE: dict[str, Op] = {}
+"""From the canonical name to the (first) line of the op."""
+
+_SPELLINGS: dict[str, Op] = {}
+
+for _line in LINES:
+    TABLE.setdefault(_line.name, _line)
+    for _spelling in _line.spellings:
+        _SPELLINGS[_spelling] = _line
+
+
+def by_spelling(dotted: str) -> Op | None:
+    """The op that a dotted name calls, such as `torch.log`, `torch.Tensor.log_` or `torch.nn.ReLU`; None if unknown.
+
+    `torch.functional.norm` and the modules of torch.nn by their defining files are found as well.
+    """
+    found = _SPELLINGS.get(dotted)
+    if found is None and dotted.startswith("torch.functional."):
+        return _SPELLINGS.get("torch." + dotted[len("torch.functional.") :])
+    if found is None and dotted.startswith("torch.nn.modules."):
+        return _SPELLINGS.get("torch.nn." + dotted.rpartition(".")[2])
+    return found
+
+
+def is_module(dotted: str) -> bool:
+    """That name is a class of torch.nn whose instances apply an op of the table."""
+    op = by_spelling(dotted)
+    last = dotted.rpartition(".")[2]
+    return op is not None and dotted.startswith("torch.nn.") and last[:1].isupper() and last != "Parameter"
