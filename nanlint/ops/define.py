@@ -37,8 +37,8 @@ def op(
     needs: tuple[Need, ...] = (),
     attains: Confidence = Confidence.LIKELY,
     singular: tuple[Singular, ...] = (),
-    trap: Interval | None = None,
-    shield: Interval | None = None,
+    trap: Interval | tuple[Interval, ...] = (),
+    shield: Interval | tuple[Interval, ...] = (),
     dtype: DtypeRule = "same",
     returns: Returns = "tensor",
     rest: Interval | None = None,
@@ -63,5 +63,9 @@ def op(
     spellings.update(PREFIX["n"] + word for word in nn.split())
     return Op(
         name, frozenset(spellings), tuple(parameters.split()), shape, tuple(constructor.split()), needs, attains,
-        singular, trap, shield, dtype, returns, rest, complex, reduces, random, differentiable,
+        singular, _parts(trap), _parts(shield), dtype, returns, rest, complex, reduces, random, differentiable,
     )  # fmt: skip
+
+
+def _parts(intervals: Interval | tuple[Interval, ...]) -> tuple[Interval, ...]:
+    return (intervals,) if isinstance(intervals, Interval) else intervals

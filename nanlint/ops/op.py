@@ -84,8 +84,8 @@ class Op:
     needs: tuple[Need, ...] = ()
     attains: Confidence = Confidence.LIKELY
     singular: tuple[Singular, ...] = ()
-    trap: Interval | None = None
-    shield: Interval | None = None
+    trap: tuple[Interval, ...] = ()
+    shield: tuple[Interval, ...] = ()
     dtype: DtypeRule = "same"
     returns: Returns = "tensor"
     rest: Interval | None = None
@@ -93,3 +93,11 @@ class Op:
     reduces: bool = False
     random: bool = False
     differentiable: bool = True
+
+    def traps(self, x: Interval) -> bool:
+        """Some member of `x` turns an upstream gradient of 0 into NaN."""
+        return any(x.meets(part) for part in self.trap)
+
+    def shields(self, x: Interval) -> bool:
+        """Every member of `x` turns an upstream Inf or NaN gradient into a finite one."""
+        return any(x.without_nan().within(part) for part in self.shield)
