@@ -60,9 +60,7 @@ class Cache:
     def put(self, path: str, data: bytes, config: Config, result: Result) -> None:
         """Keep a result. One with a failure is not kept: the next run shall try again."""
         if not result.failures:
-            self._store(
-                self._entry(path, config), {"key": self._key(path, data, config), "result": _plain(result)}
-            )
+            self._store(self._entry(path, config), {"key": self._key(path, data, config), "result": _plain(result)})
 
     def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
         """Code and name of each rule of the packs: `load` is called only where they are not known yet."""

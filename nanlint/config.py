@@ -8,6 +8,7 @@ import functools
 import glob
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ def pattern(text: str, folder: Path) -> str:
     return negation + (text if text.startswith("/") else f"{glob.escape(folder.absolute().as_posix())}/{text}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     names = re.compile("|".join(fnmatch.translate(p) for p in patterns if "/" not in p) or r"(?!)")
     paths = re.compile("|".join(fnmatch.translate(p) for p in patterns if "/" in p) or r"(?!)")
@@ -118,24 +119,23 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return match
 
 
-def _words(value: object, folder: Path) -> tuple[str, ...]:
+def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise ValueError("a list of strings")
     return tuple(value)
 
 
-def _globs(value: object, folder: Path) -> tuple[str, ...]:
-    return tuple(pattern(text, folder) for text in _words(value, folder))
+def _word_lists(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    try:
+        if isinstance(value, dict):
+            return tuple((text, _words(words)) for text, words in value.items())
+    except ValueError:
+        pass
+    raise ValueError("a table of globs, each with a list of rules")
 
 
-def _per_file(value: object, folder: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    if not isinstance(value, dict):
-        raise ValueError("a table of globs, each with a list of rules")
-    return tuple((pattern(text, folder), _words(words, folder)) for text, words in value.items())
-
-
-def _one_of(*words: str) -> Callable[[object, Path], str]:
-    def parse(value: object, folder: Path) -> str:
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
         if not isinstance(value, str) or value not in words:
             raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
         return value
@@ -143,11 +143,11 @@ def _one_of(*words: str) -> Callable[[object, Path], str]:
     return parse
 
 
-def _confidence(value: object, folder: Path) -> Confidence:
-    return Confidence.parse(_one_of(*(level.word for level in Confidence))(value, folder))
+def _confidence(value: object) -> Confidence:
+    return Confidence.parse(_one_of(*(level.word for level in Confidence))(value))
 
 
-def _jobs(value: object, folder: Path) -> int | None:
+def _jobs(value: object) -> int | None:
     if value == "auto":
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -155,38 +155,31 @@ def _jobs(value: object, folder: Path) -> int | None:
     return value
 
 
-def _folder(value: object, folder: Path) -> Path:
+def _string(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("a string")
-    return folder / value
+    return value
 
 
-def _folders(value: object, folder: Path) -> tuple[Path, ...]:
-    folders = tuple(folder / word for word in _words(value, folder))
-    for each in folders:
-        if not each.is_dir():
-            raise ValueError(f"a list of folders, and {str(each)!r} is none")
-    return folders
-
-
-def _flag(value: object, folder: Path) -> bool:
+def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
 
 
-_KEYS: dict[str, Callable[[object, Path], Any]] = {
+# Each raises ValueError with what the value must be.
+_KEYS: dict[str, Callable[[object], Any]] = {
     "select": _words,
     "extend-select": _words,
     "ignore": _words,
-    "exclude": _globs,
-    "extend-exclude": _globs,
-    "per-file-ignores": _per_file,
+    "exclude": _words,
+    "extend-exclude": _words,
+    "per-file-ignores": _word_lists,
     "confidence": _confidence,
     "output-format": _one_of(*OUTPUT_FORMATS),
     "jobs": _jobs,
-    "rules": _folders,
-    "cache-dir": _folder,
+    "rules": _words,
+    "cache-dir": _string,
     "respect-gitignore": _flag,
     "force-exclude": _flag,
 }
@@ -201,9 +194,9 @@ def _table(file: Path) -> dict[str, Any] | None:
     shared = file.name == "pyproject.toml"
     if shared and b"nanlint" not in data:
         return None
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ImportError:
+    else:
         import tomli as tomllib
     try:
         document = tomllib.loads(data.decode("utf-8"))
@@ -233,15 +226,34 @@ def load(file: Path) -> Config | None:
             hint = f"did you mean `{near[0]}`?" if near else f"the keys are {', '.join(sorted(_KEYS))}"
             raise ConfigError(f"{file}: unknown key `{key}`; {hint}")
         try:
-            values[key] = _KEYS[key](value, file.parent)
+            values[key] = _KEYS[key](value)
         except ValueError as error:
             raise ConfigError(f"{file}: `{key}` must be {error}, not {value!r}") from None
-    layer = Layer(
-        str(file), values.pop("select", None), values.pop("extend-select", ()), values.pop("ignore", ())
+    return _made(file, values)
+
+
+def _made(file: Path, values: dict[str, Any]) -> Config:
+    """The configuration of a file, in whose folder its paths and globs start."""
+    folder = file.parent
+    config = Config(
+        file, (Layer(str(file), values.get("select"), values.get("extend-select", ()), values.get("ignore", ())),)
     )
-    values["exclude"] = values.get("exclude", DEFAULT_EXCLUDE) + values.pop("extend-exclude", ())
+    excluded = (*values.get("exclude", config.exclude), *values.get("extend-exclude", ()))
+    packs = tuple(folder / name for name in values.get("rules", ()))
+    for pack in packs:
+        if not pack.is_dir():
+            raise ConfigError(f"{file}: `rules` names {str(pack)!r}, which is no folder")
     return replace(
-        Config(), file=file, layers=(layer,), **{key.replace("-", "_"): value for key, value in values.items()}
+        config,
+        exclude=tuple(pattern(text, folder) for text in excluded),
+        per_file_ignores=tuple((pattern(text, folder), words) for text, words in values.get("per-file-ignores", ())),
+        confidence=values.get("confidence", config.confidence),
+        output_format=values.get("output-format", config.output_format),
+        jobs=values.get("jobs", config.jobs),
+        rules=packs,
+        cache_dir=folder / values["cache-dir"] if "cache-dir" in values else None,
+        respect_gitignore=values.get("respect-gitignore", config.respect_gitignore),
+        force_exclude=values.get("force-exclude", config.force_exclude),
     )
 
 
@@ -251,9 +263,7 @@ class Configs:
     `fixed` stands for all folders where it is given (`--config`, `--isolated`); `adjust` applies the command line.
     """
 
-    def __init__(
-        self, fixed: Config | None = None, adjust: Callable[[Config], Config] = lambda config: config
-    ) -> None:
+    def __init__(self, fixed: Config | None = None, adjust: Callable[[Config], Config] = lambda config: config) -> None:
         self._fixed = adjust(fixed) if fixed else None
         self._adjust = adjust
         self._default = adjust(Config())

@@ -65,7 +65,7 @@ def run(
     *,
     jobs: int | None = None,
     cache: Cache | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress | None = None,
 ) -> Report:
     """Check the targets with at most `jobs` processes, None for one per CPU."""
     targets, errors = _usable(targets, cache)
@@ -75,7 +75,6 @@ def run(
         known = _quickly(target, cache)
         if isinstance(known, Result):
             results[index] = known
-            progress(len(results), len(targets))
         else:
             cold[index] = known
     cold, more = _loadable(targets, cold, cache)
@@ -83,7 +82,8 @@ def run(
     workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)
     for index, result in _shared_out(targets, cold, workers, cache):
         results[index] = result
-        progress(len(results), len(targets))
+        if progress:
+            progress(len(results), len(targets))
     ordered = [results[index] for index in sorted(results)]
     return Report(
         len(ordered),
@@ -93,6 +93,14 @@ def run(
         tuple(note for result in ordered for note in result.notes),
         tuple(errors),
     )
+
+
+@functools.cache
+def rules_of(packs: tuple[Path, ...]) -> tuple[Rule, ...]:
+    """The built-in and installed rules and those of the folders `packs`; raises RuleError."""
+    from nanlint.packs import load
+
+    return load(packs)
 
 
 def check(target: Target, cache: Cache | None = None) -> Result:
@@ -118,21 +126,14 @@ def check(target: Target, cache: Cache | None = None) -> Result:
 
 @functools.lru_cache(maxsize=256)
 def _rules(config: Config, ignored: tuple[str, ...]) -> tuple[Rule, ...]:
-    return selected(_pack(config.rules), config.layers, ignored)
-
-
-@functools.lru_cache(maxsize=None)
-def _pack(folders: tuple[Path, ...]) -> tuple[Rule, ...]:
-    from nanlint import packs
-
-    return packs.load(folders)
+    return selected(rules_of(config.rules), config.layers, ignored)
 
 
 def _codes(folders: tuple[Path, ...], cache: Cache | None) -> Sequence[Named]:
     """Code and name of each rule, without a look at the rules where the cache has them; raises RuleError."""
 
     def load() -> list[tuple[str, str]]:
-        return [(rule.code, rule.name) for rule in _pack(folders)]
+        return [(rule.code, rule.name) for rule in rules_of(folders)]
 
     return [_Code(*pair) for pair in (cache.codes(folders, load) if cache else load())]
 
@@ -161,14 +162,10 @@ def _wrong_selectors(config: Config, cache: Cache | None) -> list[str]:
         rules = _codes(config.rules, cache)
     except RuleError as error:
         return [str(error)]
-    return [
-        f"{origin}: {option}: {wrong}" for origin, option, word in options if (wrong := unknown(word, rules))
-    ]
+    return [f"{origin}: {option}: {wrong}" for origin, option, word in options if (wrong := unknown(word, rules))]
 
 
-def _loadable(
-    targets: Sequence[Target], cold: dict[int, int], cache: Cache | None
-) -> tuple[dict[int, int], list[str]]:
+def _loadable(targets: Sequence[Target], cold: dict[int, int], cache: Cache | None) -> tuple[dict[int, int], list[str]]:
     """What is left to check once each rule pack is known to load, and a sentence for each that does not."""
     if not cold:
         return cold, []

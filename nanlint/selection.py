@@ -84,14 +84,15 @@ def selected(rules: Iterable[AnyNamed], layers: Sequence[Layer], ignored: Sequen
     )
 
 
-def unknown(selector: str, rules: Iterable[Named]) -> str | None:
+def unknown(selector: str, rules: Sequence[Named]) -> str | None:
     """A clause that says what is wrong with a selector that matches no rule, with the nearest valid one."""
-    rules = tuple(rules)
     if any(matches(selector, rule) for rule in rules):
         return None
-    valid = [word for rule in rules for word in (rule.code, rule.name)]
-    near = difflib.get_close_matches(selector, valid, n=1) or difflib.get_close_matches(
-        selector.upper(), valid, n=1
-    )
-    hint = f"; did you mean {near[0]}?" if near else "; `nanlint rules` lists them"
-    return f"{selector!r} is no rule's code, code prefix or name{hint}"
+    return f"{selector!r} is no rule's code, code prefix or name; {nearest(selector, rules)}"
+
+
+def nearest(word: str, rules: Iterable[Named]) -> str:
+    """A clause that helps on from a word that is no code or name."""
+    valid = [valid for rule in rules for valid in (rule.code, rule.name)]
+    near = difflib.get_close_matches(word, valid, n=1) or difflib.get_close_matches(word.upper(), valid, n=1)
+    return f"did you mean {near[0]}?" if near else "`nanlint rules` lists them"

@@ -14,15 +14,15 @@ import click
 from nanlint import __version__
 from nanlint.config import OUTPUT_FORMATS, Config, ConfigError, Configs, load, parse_selectors, pattern
 from nanlint.finding import Confidence
-from nanlint.selection import Layer
+from nanlint.selection import Layer, nearest
 
 if TYPE_CHECKING:
     from nanlint.cache import Cache
     from nanlint.files import Target
     from nanlint.rule import Rule
-    from nanlint.run import Report
 
 COMMAND_LINE = "command line"
+INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -35,21 +35,25 @@ def main() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _jobs(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    if value in (None, "auto"):
+def _jobs(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None or value == "auto":
         return None
     if not value.isdecimal() or int(value) < 1:
         raise click.BadParameter("give a number from 1, or auto")
     return int(value)
 
 
-_SELECTORS = "codes, code prefixes or names of rules, separated by commas"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+_packs = click.option("--rules", "packs", multiple=True, type=_FOLDER, help="Use the rules in this folder too.")
 
 
 @main.command()
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
-@click.option("--select", multiple=True, metavar="RULES", help=f"Use only these rules: {_SELECTORS}.")
+@click.option(
+    "--select", multiple=True, metavar="RULES", help="Use these rules only: codes, prefixes of codes, or names."
+)
 @click.option("--extend-select", multiple=True, metavar="RULES", help="Use these rules too.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Do without these rules.")
 @click.option(
@@ -58,80 +62,94 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="Report findings of this confidence and above [default: likely].",
 )
 @click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to print findings [default: full].")
-@click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write the findings there.")
+@click.option(
+    "-o", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file."
+)
 @click.option("--statistics", is_flag=True, help="Print how often each rule spoke instead of the findings.")
 @click.option("--exclude", multiple=True, metavar="GLOBS", help="Leave these out, instead of the default ones.")
 @click.option("--extend-exclude", multiple=True, metavar="GLOBS", help="Leave these out too.")
-@click.option("--force-exclude", is_flag=True, help="Leave excluded files out even if they are named in PATHS.")
-@click.option("--no-respect-gitignore", is_flag=True, help="Check files that .gitignore names.")
-@click.option("--stdin-filename", metavar="NAME", help="What to call standard input, which the path - stands for.")
-@click.option("--config", "config_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Use this configuration file and no other.")
+@click.option("--force-exclude", is_flag=True, help="Leave excluded files out even where PATHS names them.")
+@click.option("--no-respect-gitignore", is_flag=True, help="Check files that .gitignore names, too.")
+@click.option("--stdin-filename", metavar="NAME", help="The name of standard input, which - in PATHS stands for.")
+@click.option("--config", "config_file", type=_FILE, help="Use this configuration file and no other.")
 @click.option("--isolated", is_flag=True, help="Use no configuration file.")
-@click.option("--rules", "packs", multiple=True, type=_FOLDER, help="Use the rules in this folder too.")
-@click.option("--jobs", callback=_jobs, metavar="N", help="Use at most N processes [default: auto].")
-@click.option("--no-cache", is_flag=True, help="Neither use nor write the cache.")
-@click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), envvar="NANLINT_CACHE_DIR",
-              help="Where the cache lies [default: .nanlint_cache beside the configuration].")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what was checked, and where an analysis was cut short.")
+@_packs
+@click.option("-j", "--jobs", callback=_jobs, metavar="N", help="Use at most N processes [default: auto].")
+@click.option("-n", "--no-cache", is_flag=True, help="Neither use nor write the cache.")
+@click.option(
+    "--cache-dir",
+    type=_NEW_FOLDER,
+    envvar="NANLINT_CACHE_DIR",
+    help="Where the cache lies [default: .nanlint_cache beside the configuration].",
+)
+@click.option("-e", "--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what was checked and where an analysis was cut short.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
 @click.pass_context
-def check(context: click.Context, paths: tuple[str, ...], **options: Any) -> None:
+def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """Check files and folders, by default the current folder; - reads standard input.
 
     The exit status is 0 without findings, 1 with findings, and 2 where the command or the configuration is wrong,
     a path is missing, or nanlint itself failed.
     """
-    from nanlint.run import run
-
-    paths = paths or (os.curdir,)
-    configs = _configs(options)
     try:
-        main_config = configs.of(os.getcwd())
-        broken: tuple[str, ...] = ()
-    except ConfigError as error:
-        main_config, broken = Config(), (str(error),)
-    targets, errors = _targets(paths, options["stdin_filename"], configs)
-    cache = None if options["no_cache"] else _cache(main_config, targets)
-    try:
-        with _Progress(not options["quiet"]) as progress:
-            report = run(targets, jobs=main_config.jobs, cache=cache, progress=progress)
+        context.exit(_check(paths or (os.curdir,), options))
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
-        context.exit(130)
-    report = replace(report, errors=tuple(dict.fromkeys((*broken, *errors, *report.errors))))
-    _complain(report, options)
-    _write(report, targets, main_config, options)
-    context.exit(0 if options["exit_zero"] and report.status == 1 else report.status)
+        context.exit(INTERRUPTED)
+
+
+def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
+    from nanlint.hosts import output
+    from nanlint.run import run
+
+    verbose, quiet, file = options["verbose"], options["quiet"], options["output_file"]
+    configs = _configs(options)
+    targets, errors = _targets(paths, options["stdin_filename"], configs)
+    try:
+        config = configs.of(str(Path.cwd()))
+    except ConfigError as error:
+        # The files that this configuration does not govern are checked all the same.
+        config, errors = _adjustment(options)(Config()), [str(error), *errors]
+    cache = None if options["no_cache"] else _cache(config, targets)
+    with output.ProgressBar(wanted=not quiet) as progress:
+        report = run(targets, jobs=config.jobs, cache=cache, progress=progress)
+    report = replace(report, errors=tuple(dict.fromkeys((*errors, *report.errors))))
+    output.complain(report, verbose=verbose, quiet=quiet)
+    coloured = file is None and output.coloured()
+    text = output.rendered(report, targets, config, coloured=coloured, statistics=options["statistics"], quiet=quiet)
+    if file is None:
+        click.echo(text, nl=False, color=coloured)
+    else:
+        try:
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise click.UsageError(f"cannot write {file}: {error.strerror}") from None
+    return 0 if options["exit_zero"] and report.status == 1 else report.status
 
 
 def _configs(options: dict[str, Any]) -> Configs:
-    if options["isolated"] and options["config_file"]:
-        raise click.UsageError("--isolated and --config do not go together")
     adjust = _adjustment(options)
     if options["isolated"]:
+        if options["config_file"]:
+            raise click.UsageError("--isolated and --config do not go together")
         return Configs(Config(), adjust)
-    if options["config_file"]:
-        try:
-            config = load(options["config_file"])
-        except ConfigError as error:
-            raise click.UsageError(str(error)) from None
-        if config is None:
-            raise click.UsageError(f"{options['config_file']}: no [tool.nanlint] in this file")
-        return Configs(config, adjust)
-    return Configs(None, adjust)
+    if not options["config_file"]:
+        return Configs(None, adjust)
+    try:
+        config = load(options["config_file"])
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    if config is None:
+        raise click.UsageError(f"{options['config_file']}: there is no [tool.nanlint] in this file")
+    return Configs(config, adjust)
 
 
 def _adjustment(options: dict[str, Any]) -> Callable[[Config], Config]:
-    """What the command line changes of every configuration."""
+    """What the command line changes in every configuration."""
     here = Path.cwd()
-    layer = Layer(
-        COMMAND_LINE,
-        parse_selectors(options["select"]) if options["select"] else None,
-        parse_selectors(options["extend_select"]),
-        parse_selectors(options["ignore"]),
-    )
+    select = parse_selectors(options["select"]) if options["select"] else None
+    layer = Layer(COMMAND_LINE, select, parse_selectors(options["extend_select"]), parse_selectors(options["ignore"]))
     exclude = tuple(pattern(glob, here) for glob in parse_selectors(options["exclude"]))
     extend_exclude = tuple(pattern(glob, here) for glob in parse_selectors(options["extend_exclude"]))
     packs = tuple(folder.absolute() for folder in options["packs"])
@@ -139,7 +157,7 @@ def _adjustment(options: dict[str, Any]) -> Callable[[Config], Config]:
     def adjust(config: Config) -> Config:
         return replace(
             config,
-            layers=(*config.layers, layer) if any(layer.options()) or layer.select is not None else config.layers,
+            layers=config.layers if layer == Layer(COMMAND_LINE) else (*config.layers, layer),
             exclude=(exclude or config.exclude) + extend_exclude,
             confidence=Confidence.parse(options["confidence"]) if options["confidence"] else config.confidence,
             output_format=options["output_format"] or config.output_format,
@@ -168,98 +186,85 @@ def _cache(config: Config, targets: list[Target]) -> Cache:
     from nanlint.packs import folders
 
     packs = dict.fromkeys(pack for target in targets for pack in target.config.rules)
-    return Cache(cache_folder(config), digest(folders(tuple(packs))))
+    return Cache(_cache_folder(config), digest(folders(tuple(packs))))
 
 
-def cache_folder(config: Config) -> Path:
-    """Where the cache of a run lies."""
+def _cache_folder(config: Config) -> Path:
     from nanlint.cache import FOLDER
 
     return config.cache_dir or (config.file.parent if config.file else Path.cwd()) / FOLDER
 
 
-class _Progress:
-    """A progress bar on a terminal, once a run has taken a second."""
-
-    def __init__(self, wanted: bool) -> None:
-        from time import monotonic
-
-        self._bar: Any = None
-        self._task: Any = None
-        self._clock = monotonic
-        self._from = monotonic() + 1 if wanted and sys.stderr.isatty() else float("inf")
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._clock() < self._from or done == total:
-            return
-        if not self._bar:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TextColumn("files"))
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("", total=total)
-            self._bar.start()
-        self._bar.update(self._task, completed=done)
+def _here() -> Config:
+    """The configuration of the current folder."""
+    try:
+        return Configs().of(str(Path.cwd()))
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def _complain(report: Report, options: dict[str, Any]) -> None:
-    """What goes to the error stream: what could not be checked, our own bugs, and notes for who asks."""
-    for error in report.errors:
-        click.echo(f"error: {error}", err=True)
-    for failure in report.failures:
-        last = failure.traceback.strip().rsplit("\n", 1)[-1]
-        hint = "" if options["verbose"] else " (--verbose shows where)"
-        click.echo(f"error: {failure.path}: {failure.rule} failed, a bug of the rule: {last}{hint}", err=True)
-        if options["verbose"]:
-            click.echo(failure.traceback, err=True)
-    if options["verbose"]:
-        for note in report.notes:
-            click.echo(f"note: {note}", err=True)
-        click.echo(f"checked {report.files} {'file' if report.files == 1 else 'files'}", err=True)
-    if not report.files and not report.errors and not options["quiet"]:
-        click.echo("warning: no Python files to check here", err=True)
+def _rules(packs: tuple[Path, ...]) -> tuple[Rule, ...]:
+    """All rules, those of the packs that the command line and the configuration name among them."""
+    from nanlint.rule import RuleError
+    from nanlint.run import rules_of
+
+    try:
+        return rules_of(tuple(dict.fromkeys((*_here().rules, *(pack.absolute() for pack in packs)))))
+    except RuleError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def _write(report: Report, targets: list[Target], config: Config, options: dict[str, Any]) -> None:
-    text = _rendered(report, targets, config, options)
-    if options["output_file"]:
-        try:
-            with open(options["output_file"], "w", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise click.UsageError(f"cannot write {options['output_file']}: {error.strerror}") from None
+@main.command()
+@click.argument("rule", metavar="RULE")
+@_packs
+def explain(rule: str, packs: tuple[Path, ...]) -> None:
+    """Say what RULE, a code such as NAN101 or a name, looks for, why it matters and what to write instead."""
+    rules = _rules(packs)
+    found = next((each for each in rules if rule.lower() in (each.code.lower(), each.name)), None)
+    if found is None:
+        raise click.UsageError(f"no rule is called {rule!r}; {nearest(rule, rules)}")
+    text = f"# {found.name} ({found.code})\n\n{found.doc}\n"
+    if not sys.stdout.isatty():
+        click.echo(text, nl=False)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+@main.command("rules")
+@click.option("--output-format", type=click.Choice(("text", "json")), default="text", help="How to print them.")
+@_packs
+def rules_command(output_format: str, packs: tuple[Path, ...]) -> None:
+    """List all rules: code, name, kind and what it is."""
+    rules = _rules(packs)
+    if output_format == "json":
+        import json
+
+        plain = [{"code": r.code, "name": r.name, "kind": r.kind, "summary": r.summary} for r in rules]
+        click.echo(json.dumps(plain, indent=2))
+        return
+    names = max(len(each.name) for each in rules)
+    kinds = max(len(each.kind) for each in rules)
+    for each in rules:
+        click.echo(f"{each.code}  {each.name:<{names}}  {each.kind:<{kinds}}  {each.summary}")
+
+
+@main.command()
+@click.option("--cache-dir", type=_NEW_FOLDER, envvar="NANLINT_CACHE_DIR", help="Where the cache lies.")
+def clean(cache_dir: Path | None) -> None:
+    """Remove the cache of the current folder's configuration."""
+    from nanlint.cache import clean as remove
+
+    folder = cache_dir or _cache_folder(_here())
+    try:
+        removed = remove(folder)
+    except OSError as error:
+        raise click.UsageError(f"cannot remove {folder}: {error.strerror}") from None
+    if removed:
+        click.echo(f"Removed {folder}.")
+    elif folder.exists():
+        raise click.UsageError(f"{folder} is no cache of nanlint: left as it is")
     else:
-        click.echo(text, nl=False, color=True)
-
-
-def _rendered(report: Report, targets: list[Target], config: Config, options: dict[str, Any]) -> str:
-    from nanlint.report import ruff_json, terminal
-    from nanlint.report.source_text import SourceText
-
-    given = {target.path: target.data for target in targets if target.data is not None}
-    text = SourceText(lambda path: given[path] if path in given else Path(path).read_bytes())
-    paint = terminal.Paint(on=_coloured() and not options["output_file"])
-    findings, style = report.findings, config.output_format
-    if style == "json":
-        return ruff_json.statistics(findings) if options["statistics"] else ruff_json.render(findings, text)
-    if options["statistics"]:
-        return terminal.statistics(findings, paint)
-    body = terminal.full(findings, text, paint) + "\n" * bool(findings) if style == "full" else ""
-    if style == "concise":
-        body = terminal.concise(findings, paint)
-    if options["quiet"]:
-        return body
-    return body + terminal.summary(findings, report.held_back, report.status != 2, paint)
-
-
-def _coloured() -> bool:
-    """Colours are for a terminal that has them, unless https://no-color.org says no."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        click.echo("There is no cache.")

@@ -47,22 +47,21 @@ def full(findings: Sequence[Finding], text: SourceText, paint: Paint) -> str:
     return "\n".join(blocks)
 
 
-def summary(findings: Sequence[Finding], held_back: int, checked: bool, paint: Paint) -> str:
-    """The last line: how many findings of which confidence, and how many of a lower one there are.
+def summary(findings: Sequence[Finding], held_back: int, threshold: Confidence, *, complete: bool, paint: Paint) -> str:
+    """The last line: how many findings of which confidence, and how many below the threshold were held back.
 
-    `checked` is False where errors kept nanlint from giving a verdict.
+    `complete` is False where errors kept nanlint from a verdict on some of the files.
     """
     counts = Counter(finding.confidence for finding in findings)
     if findings:
-        parts = ", ".join(f"{counts[level]} {level.word}" for level in sorted(Confidence, reverse=True) if counts[level])
-        line = paint(f"Found {_counted(len(findings), 'finding')}", "1") + f" ({parts})"
-    elif checked:
-        line = paint("All clear", "32")
+        parts = ", ".join(f"{counts[level]} {level.word}" for level in sorted(counts, reverse=True))
+        line = paint(f"Found {len(findings)} {'finding' if len(findings) == 1 else 'findings'}", "1") + f" ({parts})"
     else:
-        line = "No findings in what could be checked"
+        line = paint("All clear", "32") if complete else "No findings in what could be checked"
     if held_back:
-        verb = "is" if held_back == 1 else "are"
-        line += f"; {held_back} of lower confidence {verb} held back (--confidence possible shows them)"
+        words = " or ".join(level.word for level in sorted(Confidence, reverse=True) if level < threshold)
+        verb = "one is" if held_back == 1 else "ones are"
+        line += f"; {held_back} {words} {verb} held back (--confidence possible shows them)"
     return line + ".\n"
 
 
@@ -74,10 +73,6 @@ def statistics(findings: Sequence[Finding], paint: Paint) -> str:
         f"{count:>{width}}  {paint(code, '1;31')}  {name}\n"
         for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _headline(finding: Finding, paint: Paint) -> str:
