@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_module
+from conftest import ROOT, run, run_module
 
 import nanlint
 from nanlint.dev import generate
@@ -123,3 +123,9 @@ def test_new_rule_refuses_bad_names(tmp_path: Path, rule_name: str, code: str, w
     done = run_module("nanlint.dev", "new-rule", rule_name, "--code", code, "--at", "log", "--kind", "domain")
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_imports_run_downward() -> None:
+    """The layers are in pyproject.toml; a module that is in none of them fails too."""
+    done = run([sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"], cwd=ROOT)
+    assert done.returncode == 0, done.stdout

@@ -37,7 +37,7 @@ class Plugin:
     confidence: ClassVar[Confidence | None] = None
     configs: ClassVar[Configs] = Configs()
 
-    def __init__(self, tree: ast.AST, filename: str, lines: Sequence[str]) -> None:  # noqa: ARG002
+    def __init__(self, tree: ast.AST, filename: str, lines: Sequence[str]) -> None:
         self.filename = filename
         self.lines = lines
 
@@ -64,7 +64,7 @@ class Plugin:
         """
         try:
             violations = list(self._violations())
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             words = " ".join(str(error).split()) or "no message"
             violations = [(1, 0, f"{INTERNAL} nanlint failed: {type(error).__name__}: {words}", type(self))]
         yield from violations
