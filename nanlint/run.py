@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
 
 # Starting a process and importing libcst in it costs about as much as checking this many bytes of torch code.
 BYTES_WORTH_A_PROCESS = 200_000
-FILES_PER_TASK = 8
 
 # Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
@@ -80,8 +75,9 @@ def run(
     cold, more = _loadable(targets, cold, cache)
     errors += more
     workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)
-    for index, result in _shared_out(targets, cold, workers, cache):
-        results[index] = result
+    indices = list(cold)
+    for position, result in _shared_out([targets[index] for index in indices], workers, cache):
+        results[indices[position]] = result
         if progress:
             progress(len(results), len(targets))
     ordered = [results[index] for index in sorted(results)]
@@ -205,57 +201,12 @@ def _unreadable(path: str, error: OSError) -> Result:
     return Result((Finding("NAN000", "invalid-file", message, path, start, start, Confidence.CERTAIN),))
 
 
-def _shared_out(
-    targets: Sequence[Target], cold: Iterable[int], workers: int, cache: Cache | None
-) -> Iterator[tuple[int, Result]]:
-    indices = list(cold)
+def _shared_out(targets: Sequence[Target], workers: int, cache: Cache | None) -> Iterator[tuple[int, Result]]:
     if workers <= 1:
-        for index in indices:
-            yield index, check(targets[index], cache)
+        yield from ((index, check(target, cache)) for index, target in enumerate(targets))
         return
-    tasks = [indices[at : at + FILES_PER_TASK] for at in range(0, len(indices), FILES_PER_TASK)]
-    lost: list[int] = []
-    with _Pool(workers) as pool:
-        futures = {pool.submit([targets[index] for index in task], cache): task for task in tasks}
-        for future in as_completed(futures):
-            try:
-                yield from zip(futures[future], future.result(), strict=True)
-            except BrokenProcessPool:
-                lost += futures[future]
-    # A process died and took the others' work with it: one file at a time shows which file did it.
-    while lost:
-        with _Pool(1) as pool:
-            while lost:
-                index = lost.pop(0)
-                try:
-                    yield index, pool.submit([targets[index]], cache).result()[0]
-                except BrokenProcessPool:
-                    died = "the process that checked this file died"
-                    yield index, Result(failures=(Failure(targets[index].path, "nanlint", died),))
-                    break
+    from nanlint.processes import shared_out
 
-
-class _Pool:
-    """Processes that are told to stop at once when the run is interrupted."""
-
-    def __init__(self, workers: int) -> None:
-        # `spawn` is the same on every system, and safe beside the thread of a progress bar.
-        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def submit(self, targets: list[Target], cache: Cache | None) -> Future[list[Result]]:
-        return self._pool.submit(_check_all, targets, cache)
-
-
-def _start_worker() -> None:
-    # An interrupt at the keyboard reaches the workers too: they end silently, the parent reports it.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _check_all(targets: list[Target], cache: Cache | None) -> list[Result]:
-    return [check(target, cache) for target in targets]
+    for index, result in shared_out(functools.partial(check, cache=cache), targets, workers):
+        died = Failure(targets[index].path, "nanlint", "the process that checked this file died")
+        yield index, result or Result(failures=(died,))
