@@ -44,6 +44,15 @@ def program() -> Program:
     return run_module
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the sdist of this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = run([sys.executable, "-m", "hatchling", "build", "-d", folder], cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
+
+
 def run_module(
     module: str, *arguments: str, cwd: Path = ROOT, stdin: str | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:

@@ -22,15 +22,6 @@ LIST = ("rules", "--output-format", "json")
 SEEDS = ("check", "--isolated", "--no-cache", "--output-format", "json", "fixtures/seeds")
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the sdist of this checkout."""
-    folder = tmp_path_factory.mktemp("dist")
-    done = run([sys.executable, "-m", "hatchling", "build", "-d", folder], cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
-
-
 @pytest.fixture
 def environment(tmp_path: Path) -> Callable[..., Path]:
     """Makes a fresh virtual environment that has this one's dependencies, installs into it, returns its python."""

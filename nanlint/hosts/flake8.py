@@ -94,7 +94,8 @@ def encoded(lines: Sequence[str]) -> bytes:
     """The bytes of a file that flake8 has decoded and whose byte order mark it has stripped.
 
     They are in the encoding that the file's own cookie names, so that decoding them gives the same text. What that
-    encoding cannot hold (flake8 decodes standard input as UTF-8) becomes one `?` per character: columns stay right.
+    encoding cannot hold (flake8 reads as Latin-1 what the cookie's encoding cannot read) becomes one `?` per character:
+    columns stay right.
     """
     text = "".join(lines)
     head = io.BytesIO("".join(lines[:2]).encode("utf-8", "replace"))
