@@ -15,7 +15,8 @@ from nanlint.rule import Rule
 
 CURE = "To rewrite the generated files run: python -m nanlint.dev bless"
 NOTE = "<!-- Generated from the docstrings in rules/ by `python -m nanlint.dev bless`. -->\n"
-EXAMPLE = re.compile(r"(<!-- output of: nanlint (?P<arguments>.+?) -->\n\n```text\n).*?(```\n)", re.DOTALL)
+OUTPUT = re.compile(r"(<!-- output of: nanlint (.+?) -->\n\n```text\n).*?(```\n)", re.DOTALL)
+SOURCE = re.compile(r"(<!-- source of: (.+?) -->\n\n```python\n).*?(```\n)", re.DOTALL)
 
 
 def stale(root: Path) -> dict[Path, str | None]:
@@ -81,15 +82,16 @@ def snapshot(cases: Path, root: Path, rules: tuple[Rule, ...]) -> str:
 
 
 def readme(root: Path) -> str:
-    """The README with the real output of each command that an `output of:` comment names."""
+    """The README with the files and the real output of the commands that its `source of` and `output of` name."""
     text = (root / "README.md").read_text(encoding="utf-8")
-    return EXAMPLE.sub(lambda m: m[1] + _output(root, m["arguments"].split()) + m[3], text)
+    text = SOURCE.sub(lambda m: m[1] + (root / m[2]).read_text(encoding="utf-8") + m[3], text)
+    return OUTPUT.sub(lambda m: m[1] + _output(root, m[2].split()) + m[3], text)
 
 
 def _output(root: Path, arguments: list[str]) -> str:
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
     environment.pop("FORCE_COLOR", None)
-    command = [sys.executable, "-m", "nanlint", *arguments]
+    command = [sys.executable, "-m", "nanlint", *arguments, "--isolated", "--no-cache"]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
     if done.returncode > 1:
         raise RuntimeError(f"nanlint {' '.join(arguments)} exits with {done.returncode}\n{done.stderr}")
