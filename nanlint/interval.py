@@ -110,11 +110,15 @@ class Interval:
 
     def __add__(self, other: Interval) -> Interval:
         if self.empty or other.empty:
-            return EMPTY
+            return replace(EMPTY, nan=self.nan or other.nan)
         nan = self.nan or other.nan or (INF in self and -INF in other) or (-INF in self and INF in other)
         lo = _sum(self.lo, other.lo, -INF)
         hi = _sum(self.hi, other.hi, INF)
         lo_open, hi_open = self.lo_open or other.lo_open, self.hi_open or other.hi_open
+        if lo == -INF:
+            lo_open = not (-INF in self or -INF in other)
+        if hi == INF:
+            hi_open = not (INF in self or INF in other)
         # float addition absorbs: an open end plus a number of another size may round onto the end itself
         if lo_open and lo != 0 and not math.isinf(lo) and self.point is None and other.point is None:
             lo_open = False
@@ -127,9 +131,9 @@ class Interval:
 
     def __mul__(self, other: Interval) -> Interval:
         if self.empty or other.empty:
-            return EMPTY
+            return replace(EMPTY, nan=self.nan or other.nan)
         corners = [
-            (_product(a, b), (ao or bo) and not (0 in (a, b) and not (ao if a == 0 else bo)))
+            (_product(a, b), (ao or bo) and not _absorbs(a, ao, b) and not _absorbs(b, bo, a))
             for a, ao in ((self.lo, self.lo_open), (self.hi, self.hi_open))
             for b, bo in ((other.lo, other.lo_open), (other.hi, other.hi_open))
         ]
@@ -141,6 +145,11 @@ class Interval:
             lo_open = False
         if hi == 0 and not hi_closed and not (self.away_from_zero or other.away_from_zero):
             hi_closed = True
+        # an infinite member times any member of the right sign
+        if lo == -INF and lo_open:
+            lo_open = not (_reaches(self, other, -1) or _reaches(other, self, -1))
+        if hi == INF and not hi_closed:
+            hi_closed = _reaches(self, other, 1) or _reaches(other, self, 1)
         hole = 0 not in self and 0 not in other and (self.away_from_zero or other.away_from_zero)
         return Interval(lo, hi, lo_open, not hi_closed, hole and lo < 0 < hi, self.nan or other.nan or infinite)
 
@@ -152,8 +161,9 @@ class Interval:
     def inverse(self) -> Interval:
         """`1 / x` as float division gives it: 1/0 is inf, 1/inf is 0."""
         if self.empty:
-            return EMPTY
-        if 0 in self and self.point == 0:
+            return self
+        # zero is +0 unless the interval lies below it
+        if self.hi == 0 and not self.hi_open:
             return Interval(-INF, INF, nan=self.nan)
         if self.lo >= 0 or self.hi <= 0:
             low, low_open = _reciprocal(self.hi, self.hi_open, -1.0 if self.hi <= 0 else 1.0)
@@ -163,7 +173,7 @@ class Interval:
 
     def __truediv__(self, other: Interval) -> Interval:
         if self.empty or other.empty:
-            return EMPTY
+            return replace(EMPTY, nan=self.nan or other.nan)
         infinite = (INF in self or -INF in self) and (INF in other or -INF in other)
         nan = self.nan or other.nan or (0 in self and 0 in other) or infinite
         product = self.without_nan() * other.without_nan().inverse().without_nan()
@@ -215,6 +225,21 @@ def _sum(a: float, b: float, otherwise: float) -> float:
 
 def _product(a: float, b: float) -> float:
     return 0.0 if a == 0 or b == 0 else a * b
+
+
+def _reaches(x: Interval, y: Interval, sign: int) -> bool:
+    """An infinity in `x` times a member of `y` gives infinity of that sign."""
+    return (INF in x and _has(y, sign)) or (-INF in x and _has(y, -sign))
+
+
+def _has(x: Interval, sign: int) -> bool:
+    """A member of that sign exists."""
+    return not x.empty and (x.hi > 0 if sign > 0 else x.lo < 0)
+
+
+def _absorbs(x: float, is_open: bool, y: float) -> bool:
+    """`x` is attained, and is zero or infinity, so that its product with numbers near `y` is `x * y` itself."""
+    return not is_open and (x == 0 or (math.isinf(x) and y != 0))
 
 
 def _reciprocal(x: float, is_open: bool, sign: float) -> tuple[float, bool]:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
-from nanlint.interval import FINITE, INF, SYMMETRIC_UNIT, UNIT, ZERO, Interval, at_least, at_most
+from nanlint.interval import (
+    FINITE,
+    INF,
+    NONNEGATIVE,
+    SYMMETRIC_UNIT,
+    UNIT,
+    ZERO,
+    Interval,
+    at_least,
+    at_most,
+    exactly,
+)
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Op, Shape
@@ -19,48 +31,48 @@ from nanlint.ops.shapes import (
     rising,
     smaller,
     softplus,
+    spread,
     squashed,
 )
 
-POSITIVE_PART = Interval(0.0, INF, hi_open=True)
+NONPOSITIVE = at_most(0.0)
 
 
 def relu(call: Call) -> Interval | None:
     return larger(call.range("input") or FINITE, ZERO)
 
 
+def two_sided(x: Interval, below: Callable[[Interval], Interval], above: Callable[[Interval], Interval]) -> Interval:
+    """One function of the members below zero, another of those above."""
+    low, high = x.meet(NONPOSITIVE), x.meet(NONNEGATIVE)
+    parts = [part for part in (*([below(low)] if not low.empty else []), *([above(high)] if not high.empty else []))]
+    result = parts[0] if len(parts) == 1 else parts[0].join(parts[1])
+    return replace(result, nan=x.nan or result.nan)
+
+
 def leaky_relu(call: Call) -> Interval | None:
     """The negative side is scaled by a slope of 0.01 unless given."""
-    x, slope = call.range("input"), number(call, "negative_slope", 0.01)
-    if x is None or x.lo >= 0:
+    x, slope = call.range("input"), argument(call, "negative_slope") or exactly(0.01)
+    if x is None or x.empty:
         return x
-    if slope is None:
-        return x.join(ZERO)
-    return sides(x, lambda value: value * slope)
+    if call.given("negative_slope") and argument(call, "negative_slope") is None:
+        return spread(x)
+    return two_sided(x, lambda part: part * slope, lambda part: part)
 
 
-def sides(x: Interval, fn: object) -> Interval:
-    """The identity above zero, and a rising function with fn(0) = 0 below; an open infinity may become a number."""
-    if not callable(fn):
-        return x
-    image = x.meet(Interval(-INF, 0.0)).map_rising(fn) if x.lo < 0 else ZERO
-    lo, lo_open = (x.lo, x.lo_open) if x.lo >= 0 else (image.lo, False)
-    hi, hi_open = (x.hi, x.hi_open) if x.hi > 0 else (image.hi, False)
-    if x.lo == -INF and x.lo_open and lo < -1e30:
-        lo, lo_open = -INF, True
-    return Interval(lo, hi, lo_open, hi_open, False, x.nan)
-
-
-def exponential_unit(alpha_name: str, default: float, scale: float = 1.0) -> Shape:
-    """`scale * alpha * (exp(x) - 1)` below zero, `scale * x` above."""
+def exponential_unit(default: float, scale: float = 1.0, *, inner: bool = False) -> Shape:
+    """`scale * alpha * (exp(x) - 1)` below zero, `scale * x` above; CELU takes `exp(x / alpha)`."""
 
     def shape(call: Call) -> Interval | None:
-        alpha = number(call, alpha_name, default)
-        if alpha is None or alpha < 0:
-            return FINITE
+        alpha = number(call, "alpha", default)
         x = call.range("input") or FINITE
-        result = sides(x, lambda value: scale * alpha * math.expm1(value))
-        return replace(result, hi=result.hi * scale) if result.hi > 0 else result
+        if alpha is None or alpha < 0 or x.empty:
+            return spread(x)
+
+        def below(value: float) -> float:
+            return scale * alpha * math.expm1(value / alpha if inner else value)
+
+        return two_sided(x, lambda part: part.map_rising(below), lambda part: part * exactly(scale))
 
     return shape
 
@@ -97,7 +109,15 @@ def hard_sigmoid(x: float) -> float:
     return min(max(x / 6 + 0.5, 0.0), 1.0)
 
 
-def soft_sign(x: float) -> float:
+def soft_sign(call: Call) -> Interval | None:
+    """`x / (1 + |x|)`, which is NaN for infinite x."""
+    x = call.range("input")
+    if x is None:
+        return SYMMETRIC_UNIT
+    return replace(x.map_rising(_soft_sign), nan=x.nan or INF in x or -INF in x)
+
+
+def _soft_sign(x: float) -> float:
     return x / (1 + abs(x)) if math.isfinite(x) else math.copysign(1.0, x)
 
 
@@ -121,16 +141,16 @@ OPS: tuple[Op, ...] = (
        complex="raises"),
     op("prelu", "TMF", finite, "input weight", nn="PReLU", complex="raises"),
     op("rrelu", "TFGJ", finite, "input lower upper", nn="RReLU", constructor="lower upper", complex="raises", random=True),
-    op("elu", "FG", exponential_unit("alpha", 1.0), "input alpha", nn="ELU", constructor="alpha", complex="raises"),
-    op("celu", "TFGJ", exponential_unit("alpha", 1.0), "input alpha", nn="CELU", constructor="alpha", complex="raises"),
-    op("selu", "TFGJ", exponential_unit("alpha", 1.6732632423543772, 1.0507009873554805), nn="SELU", complex="raises"),
+    op("elu", "FG", exponential_unit(1.0), "input alpha", nn="ELU", constructor="alpha", complex="raises"),
+    op("celu", "TFGJ", exponential_unit(1.0, inner=True), "input alpha", nn="CELU", constructor="alpha", complex="raises"),
+    op("selu", "TFGJ", exponential_unit(1.6732632423543772, 1.0507009873554805), nn="SELU", complex="raises"),
     op("gelu", "F", dipping(-0.17004077), "input approximate", nn="GELU", constructor="approximate", complex="raises"),
     op("silu", "F", dipping(-0.27846456), nn="SiLU"),
     op("mish", "F", dipping(-0.30884343), nn="Mish", complex="raises"),
     op("hardswish", "F", dipping(-0.375), nn="Hardswish", shield=at_most(-3.0), complex="raises"),
     op("softplus", "F", softplus, "input beta threshold", nn="Softplus", constructor="beta threshold", attains=CERTAIN,
        complex="raises"),
-    op("softsign", "F", squashed(soft_sign, SYMMETRIC_UNIT), nn="Softsign", attains=CERTAIN),
+    op("softsign", "F", soft_sign, nn="Softsign", attains=CERTAIN),
     op("softshrink", "F", shrunk, "input lambd", nn="Softshrink", constructor="lambd", complex="raises"),
     op("hardshrink", "TMF", shrunk, "input lambd", nn="Hardshrink", constructor="lambd", complex="raises"),
     op("tanhshrink", "F", shrunk, nn="Tanhshrink"),

@@ -45,7 +45,10 @@ def divide(call: Call) -> Interval | None:
 
 def floor_divide(call: Call) -> Interval | None:
     x, y = argument(call, "input"), argument(call, "other")
-    return None if x is None or y is None else _rounded(x / y, f.floor)
+    if x is None or y is None:
+        return None
+    result = _rounded(x / y, f.floor)
+    return replace(result, nan=result.nan or INF in x or -INF in x)
 
 
 def _rounded(x: Interval, fn: object) -> Interval:

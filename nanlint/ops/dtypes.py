@@ -48,6 +48,8 @@ class Dtype:
             return x
         if self.kind in ("integer", "bool"):
             return x if abs(x) > self.max else float(math.trunc(x))
+        if abs(x) > 2 * self.max:
+            return math.copysign(INF, x)
         _, exponent = math.frexp(x)
         unit = max(exponent - self.precision, self.lowest_power)
         rounded = math.ldexp(float(round(math.ldexp(x, -unit))), unit)
@@ -95,5 +97,7 @@ def round_to(interval: Interval, dtype: str) -> Interval:
         return Interval(0.0 if 0 in interval else 1.0, 0.0 if interval.point == 0 else 1.0)
     lo, hi = kind.nearest(interval.lo), kind.nearest(interval.hi)
     lo_open, hi_open = interval.lo_open and lo == interval.lo, interval.hi_open and hi == interval.hi
+    if kind.kind == "integer":
+        lo_open, hi_open = lo_open and math.isinf(lo), hi_open and math.isinf(hi)
     hole = interval.hole and lo < 0 < hi and kind.kind not in ("integer", "bool")
     return Interval(lo, hi, lo_open, hi_open, hole, interval.nan)

@@ -7,12 +7,28 @@ from dataclasses import replace
 from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, NONNEGATIVE, UNIT, Interval
 from nanlint.ops.define import op
 from nanlint.ops.op import Call, Need, OnComplex, Op, Shape
-from nanlint.ops.shapes import always
 
 
 def loss(call: Call) -> Interval | None:
     """Not negative; not finite if an input is not."""
     return _with_inputs(call, FINITE_NONNEGATIVE)
+
+
+def probable_loss(call: Call) -> Interval | None:
+    """Not negative for targets that are probabilities."""
+    target = call.range("target")
+    return _with_inputs(call, FINITE_NONNEGATIVE if target is None or target.within(UNIT) else FINITE)
+
+
+def poisson_loss(call: Call) -> Interval | None:
+    return _with_inputs(call, Interval(lo_open=True))
+
+
+def divergence(call: Call) -> Interval | None:
+    """kl_div: NaN for a negative target, unless it is given as a logarithm."""
+    target, result = call.range("target"), _with_inputs(call, FINITE)
+    negative = target is not None and target.lo < 0 and call.const("log_target") is not True
+    return replace(result, nan=result.nan or negative)
 
 
 def signed_loss(call: Call) -> Interval | None:
@@ -28,7 +44,7 @@ def _with_inputs(call: Call, result: Interval) -> Interval:
     for parameter in ("input", "target"):
         x = call.range(parameter)
         if x is not None and (INF in x or -INF in x or x.nan):
-            return replace(result, hi_open=False, nan=True)
+            return Interval(result.lo, INF, False, False, False, True)
     return result
 
 
@@ -48,9 +64,9 @@ OPS: tuple[Op, ...] = (
     criterion("cross_entropy", loss, "CrossEntropyLoss", "input target weight", constructor="weight"),
     criterion("nll_loss", signed_loss, "NLLLoss NLLLoss2d", "input target weight", constructor="weight"),
     criterion("binary_cross_entropy", loss, "BCELoss", "input target weight", constructor="weight", needs=PROBABILITY),
-    criterion("binary_cross_entropy_with_logits", loss, "BCEWithLogitsLoss", "input target weight", constructor="weight"),
-    criterion("kl_div", signed_loss, "KLDivLoss", "input target", constructor="size_average reduce reduction log_target"),
-    criterion("poisson_nll_loss", always(Interval(lo_open=True)), "PoissonNLLLoss", "input target log_input full",
+    criterion("binary_cross_entropy_with_logits", probable_loss, "BCEWithLogitsLoss", "input target weight", constructor="weight"),
+    criterion("kl_div", divergence, "KLDivLoss", "input target", constructor="size_average reduce reduction log_target"),
+    criterion("poisson_nll_loss", poisson_loss, "PoissonNLLLoss", "input target log_input full",
               constructor="log_input full"),
     criterion("gaussian_nll_loss", signed_loss, "GaussianNLLLoss", "input target var full eps", constructor="full eps"),
     criterion("cosine_embedding_loss", loss, "CosineEmbeddingLoss", "input input2 target", constructor="margin"),
@@ -58,7 +74,7 @@ OPS: tuple[Op, ...] = (
     criterion("margin_ranking_loss", loss, "MarginRankingLoss", "input input2 target", constructor="margin"),
     criterion("multi_margin_loss", loss, "MultiMarginLoss", constructor="p margin"),
     criterion("multilabel_margin_loss", loss, "MultiLabelMarginLoss"),
-    criterion("multilabel_soft_margin_loss", loss, "MultiLabelSoftMarginLoss"),
+    criterion("multilabel_soft_margin_loss", probable_loss, "MultiLabelSoftMarginLoss"),
     criterion("soft_margin_loss", overflowing_loss, "SoftMarginLoss"),
     criterion("triplet_margin_loss", loss, "TripletMarginLoss", "input positive negative", constructor="margin p eps"),
     criterion("triplet_margin_with_distance_loss", signed_loss, "TripletMarginWithDistanceLoss",

@@ -60,6 +60,12 @@ def extremum(limit: object) -> object:
     return shape
 
 
+def quantile(call: Call) -> Interval | None:
+    """Between two neighbours, one of which may be infinite."""
+    x, result = call.range("input"), mean_like(call)
+    return None if x is None or result is None else replace(result, nan=result.nan or INF in x or -INF in x)
+
+
 def difference(call: Call) -> Interval | None:
     x = call.range("input")
     return None if x is None else replace(x - x, hole=False)
@@ -110,8 +116,8 @@ OPS: tuple[Op, ...] = (
     op("msort", "TM", same, "input", complex="raises"),
     op("topk", "TM", same, "input k dim", returns="tuple", rest=COUNT, complex="raises"),
     op("kthvalue", "TM", same, "input k dim", returns="tuple", rest=COUNT, reduces=True, complex="raises"),
-    op("quantile", "TMN", mean_like, "input q dim", reduces=True, complex="raises"),
-    op("nanquantile", "TMN", mean_like, "input q dim", reduces=True, complex="raises"),
+    op("quantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
+    op("nanquantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
     op("diff", "TMN", difference, "input n dim"),
     op("softmax", "TMFS", softmaxed, "input dim", nn="Softmax Softmax2d", constructor="dim", attains=CERTAIN, dtype="float",
        complex="raises"),

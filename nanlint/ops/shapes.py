@@ -28,6 +28,7 @@ from nanlint.interval import (
     exactly,
 )
 from nanlint.ops import functions
+from nanlint.ops.dtypes import DTYPES, round_to
 from nanlint.ops.op import Call, Shape
 
 Function = Callable[[float], float]
@@ -265,7 +266,11 @@ def softplus(call: Call) -> Interval | None:
         scaled = value * beta
         return value if scaled > 20 else math.log1p(math.exp(scaled)) / beta
 
-    result = x.map_rising(fn)
+    def least(value: float) -> float:
+        # at the threshold the kernel falls by 2e-9
+        return value if value * beta > 15 else fn(value)
+
+    result = replace(x.map_rising(fn), lo=x.map_rising(least).lo)
     return replace(result, hi=INF, hi_open=True) if x.hi == INF and x.hi_open else result
 
 
@@ -356,6 +361,11 @@ def fraction(call: Call) -> Interval | None:
     return Interval(lo, hi, lo < 0, hi > 0, False, x.nan or INF in x or -INF in x)
 
 
+def tangent(call: Call) -> Interval | None:
+    x = call.range("input")
+    return FINITE if x is None else replace(FINITE, nan=x.nan or INF in x or -INF in x)
+
+
 def sine(call: Call) -> Interval | None:
     x = call.range("input")
     return SYMMETRIC_UNIT if x is None else replace(SYMMETRIC_UNIT, nan=x.nan or INF in x or -INF in x)
@@ -376,3 +386,41 @@ def padded(call: Call) -> Interval | None:
     x = call.range("input")
     fill = argument(call, "value") if call.given("value") else exactly(0.0)
     return None if x is None or fill is None else x.join(fill)
+
+
+def lerp(call: Call) -> Interval | None:
+    """`input + weight * (end - input)`; between the two for a weight in [0, 1]."""
+    x, end, weight = argument(call, "input"), argument(call, "end"), argument(call, "weight")
+    if x is None or end is None:
+        return None
+    if weight is None or not weight.within(UNIT):
+        return spread(x.join(end))
+    both = replace(x.join(end), hole=False)
+    return replace(both, nan=both.nan or INF in both or -INF in both)
+
+
+def rounded(call: Call) -> Interval | None:
+    """Ties to even, at that many decimals."""
+    decimals = number(call, "decimals", 0.0)
+    if decimals is None:
+        return call.range("input")
+    places = int(decimals)
+    return rising(lambda x: x if math.isinf(x) else float(round(x, places)))(call)
+
+
+def converted(dtype: str) -> Shape:
+    """The elements as numbers of another format."""
+
+    def shape(call: Call) -> Interval | None:
+        x = call.range("input")
+        if x is None:
+            return None
+        rounded = round_to(x, dtype)
+        if dtype == "float16":
+            # what other formats hold apart from zero underflows
+            rounded = Interval(rounded.lo, rounded.hi, rounded.lo_open and rounded.lo != 0,
+                               rounded.hi_open and rounded.hi != 0, False, rounded.nan)  # fmt: skip
+        whole = DTYPES[dtype].kind == "integer"
+        return replace(rounded.join(FINITE) if x.nan else rounded, nan=False) if whole else rounded
+
+    return shape

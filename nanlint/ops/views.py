@@ -5,7 +5,7 @@ from __future__ import annotations
 from nanlint.interval import FINITE_NONNEGATIVE, UNIT
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
-from nanlint.ops.shapes import accumulated, boolean, join, nothing, padded, same, with_zero
+from nanlint.ops.shapes import accumulated, boolean, converted, join, nothing, padded, same, with_zero
 
 SHAPE = "input shape"
 
@@ -34,12 +34,12 @@ OPS: tuple[Op, ...] = (
     op("numpy", "M", same, differentiable=False),
     op("item", "M", same, returns="number", differentiable=False),
     op("tolist", "M", same, differentiable=False, returns="unknown"),
-    op("float", "M", same, dtype="argument", complex="drops"),
-    op("double", "M", same, dtype="argument", complex="drops"),
-    op("half", "M", same, dtype="argument", complex="drops"),
-    op("bfloat16", "M", same, dtype="argument", complex="drops"),
-    op("int", "M", same, dtype="argument", complex="drops", differentiable=False),
-    op("long", "M", same, dtype="argument", complex="drops", differentiable=False),
+    op("float", "M", converted("float32"), dtype="argument", complex="drops"),
+    op("double", "M", converted("float64"), dtype="argument", complex="drops"),
+    op("half", "M", converted("float16"), dtype="argument", complex="drops"),
+    op("bfloat16", "M", converted("bfloat16"), dtype="argument", complex="drops"),
+    op("int", "M", converted("int32"), dtype="argument", complex="drops", differentiable=False),
+    op("long", "M", converted("int64"), dtype="argument", complex="drops", differentiable=False),
     op("bool", "M", boolean, dtype="bool", differentiable=False),
     op("real", "TN", same, dtype="real", complex="drops"),
     op("imag", "TN", nothing, dtype="real", complex="drops"),
@@ -95,5 +95,5 @@ OPS: tuple[Op, ...] = (
     op("pixel_shuffle", "TF", same, "input upscale_factor", nn="PixelShuffle", constructor="upscale_factor"),
     op("size", "M", lambda call: FINITE_NONNEGATIVE, "input dim", returns="number", dtype="integer", differentiable=False),
     op("dim", "M", lambda call: FINITE_NONNEGATIVE, "input", returns="number", dtype="integer", differentiable=False),
-    op("Identity", "", same, nn="Identity"),
+    op("identity", "", same, nn="Identity"),
 )
