@@ -161,7 +161,7 @@ def _result(plain: Any) -> Result:
             str(f["path"]),
             _position(f["start"]),
             _position(f["end"]),
-            Confidence.parse(f["confidence"]),
+            Confidence.parse(str(f["confidence"])),
             tuple(Related(str(message), _position(start)) for message, start in f["related"]),
             tuple(
                 Fix(str(title), applicability, tuple(Edit(int(s), int(e), str(text)) for s, e, text in edits))
