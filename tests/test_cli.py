@@ -322,14 +322,14 @@ def test_interrupt_is_status_130_without_a_traceback(project: Path) -> None:
     os.mkfifo(project / "pipe.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "nanlint", "check", "pipe.py"]
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command, cwd=project, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-    ) as process:
-        # Opening the other end waits until nanlint reads; holding it open keeps nanlint reading.
-        with (project / "pipe.py").open("wb"):
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
+    )
+    # Opening the other end waits until nanlint reads; holding it open keeps nanlint reading.
+    with process, (project / "pipe.py").open("wb"):
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "interrupted\n")
 
 

@@ -36,7 +36,8 @@ def full(findings: Sequence[Finding], text: SourceText, paint: Paint) -> str:
     for finding in findings:
         lines = [_headline(finding, paint), *_excerpt(finding, text, paint)]
         lines += [
-            f"  {paint('=', '34')} {finding.path}:{place.start.row}:{place.start.column}: {place.message}"
+            f"  {paint('=', '34')} {_shown(finding.path)}:{place.start.row}:{place.start.column}: "
+            f"{_shown(place.message)}"
             for place in finding.related
         ]
         lines += [f"  {paint('=', '34')} fix ({fix.applicability}): {fix.title}" for fix in finding.fixes]
@@ -77,8 +78,8 @@ def statistics(findings: Sequence[Finding], paint: Paint) -> str:
 
 def _headline(finding: Finding, paint: Paint) -> str:
     word = paint(f"[{finding.confidence.word}]", _COLOURS[finding.confidence])
-    place = f"{paint(finding.path, '1')}:{finding.start.row}:{finding.start.column}:"
-    return f"{place} {paint(finding.code, '1;31')} {word} {finding.message}"
+    place = f"{paint(_shown(finding.path), '1')}:{finding.start.row}:{finding.start.column}:"
+    return f"{place} {paint(finding.code, '1;31')} {word} {_shown(finding.message)}"
 
 
 def _excerpt(finding: Finding, text: SourceText, paint: Paint) -> Iterator[str]:
@@ -110,11 +111,11 @@ def _columns(line: str, column: int) -> int:
     return sum(_width(character) for character in line[: column - 1])
 
 
-def _shown(line: str) -> str:
-    """The line with tabs, which terminals stretch, as blanks and what would move the cursor as a question mark."""
+def _shown(text: str) -> str:
+    """The text with tabs, which terminals stretch, as blanks and what would move the cursor as a question mark."""
     return "".join(
         " " * TAB_WIDTH if c == "\t" else c if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") else "?"
-        for c in line
+        for c in text
     )
 
 
