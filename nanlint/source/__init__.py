@@ -1,0 +1,8 @@
+"""From bytes to what the analysis reads: text, an index, and syntax trees and positions on demand."""
+
+from nanlint.source.errors import SourceError
+from nanlint.source.index import ClassEntry, Definition, Index
+from nanlint.source.source import Source, mentions_torch
+from nanlint.source.suppressions import Suppressions
+
+__all__ = ["ClassEntry", "Definition", "Index", "Source", "SourceError", "Suppressions", "mentions_torch"]

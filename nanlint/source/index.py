@@ -1,0 +1,221 @@
+"""What a file holds: imports, functions, classes, and the syntax tree of each on demand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from nanlint.finding import Position
+from nanlint.source.errors import SourceError
+from nanlint.source.tree import Tree, masked
+
+if TYPE_CHECKING:
+    import libcst
+
+    from nanlint.source.source import Source
+
+COMMENT_ROWS = re.compile(r"^[ \t\f]*#.*\n?", re.MULTILINE)
+Rows = tuple[int, int]
+
+
+class _Unit:
+    """Rows of a file that are parsed together.
+
+    `children` are the rows of the definitions within that are units of their own, `docstring` those of the
+    docstring, where nothing else stands in them.
+    """
+
+    def __init__(self, source: Source, name: str, qualname: str, rows: Rows, owner: ClassEntry | None) -> None:
+        self.source = source
+        self.name = name
+        self.qualname = qualname
+        self.first_row, self.last_row = rows
+        self.owner = owner
+        self.children: list[Rows] = []
+        self.docstring: Rows | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.qualname} {self.source.path}:{self.first_row}-{self.last_row}>"
+
+    @property
+    def text(self) -> str:
+        """The rows as they are in the file."""
+        return self.source.rows_text(self.first_row, self.last_row)
+
+    @property
+    def code(self) -> str:
+        """The rows that hold code of this unit: no docstring, no comment rows, newlines all LF."""
+        rows = masked(self._rows, self.first_row, self.children)
+        if self.docstring is not None:
+            first, last = self.docstring
+            del rows[first - self.first_row : last - self.first_row + 1]
+        text = "\n".join(rows)
+        return COMMENT_ROWS.sub("", text) if "#" in text else text
+
+    @property
+    def _rows(self) -> list[str]:
+        return self.source.lines[self.first_row - 1 : self.last_row]
+
+    def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
+        return self._parsed[0].span(node)
+
+    @cached_property
+    def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
+        try:
+            # a row that ends in a backslash takes the next one along
+            tree = Tree([*masked(self._rows, self.first_row, self.children), ""], self.first_row)
+        except SourceError as error:
+            return self._parsed_whole(error)
+        if len(tree.body) == 1 and self._is_this(tree.body[0]):
+            return tree, tree.body[0]
+        return self._parsed_whole(None)
+
+    def _parsed_whole(self, error: SourceError | None) -> tuple[Tree, libcst.CSTNode]:
+        """The node within the tree of the whole file, for rows that cannot be read alone."""
+        from nanlint.source.newer import find_definition
+
+        try:
+            whole = self.source.whole
+        except SourceError as of_file:
+            raise error or of_file from None
+        found = find_definition(whole, self.first_row)
+        if found is None or not self._is_this(found):
+            raise error or SourceError(f"libcst finds no {self.qualname} here", Position(self.first_row, 1))
+        return whole, found
+
+    def _is_this(self, node: libcst.CSTNode) -> bool:
+        raise NotImplementedError
+
+
+class Definition(_Unit):
+    """A function that is not nested in another one, or the statements of the module outside functions and classes."""
+
+    def __init__(
+        self,
+        source: Source,
+        kind: Literal["module", "function"],
+        name: str,
+        qualname: str,
+        rows: Rows,
+        owner: ClassEntry | None = None,
+    ) -> None:
+        super().__init__(source, name, qualname, rows, owner)
+        self.kind = kind
+
+    @property
+    def node(self) -> libcst.FunctionDef | libcst.Module:
+        """The function with its decorators, or the module with `pass` for each function and class of its own.
+
+        Raises SourceError if libcst cannot read it.
+        """
+        import libcst
+
+        node = self._parsed[1]
+        assert isinstance(node, (libcst.FunctionDef, libcst.Module))
+        return node
+
+    @cached_property
+    def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
+        if self.kind == "function":
+            return super()._parsed
+        tree = Tree(masked(self._rows, self.first_row, self.children), 1)
+        return tree, tree.module
+
+    def _is_this(self, node: libcst.CSTNode) -> bool:
+        import libcst
+
+        return isinstance(node, libcst.FunctionDef) and node.name.value == self.name
+
+
+class ClassEntry(_Unit):
+    """A class that is not nested in a function. `bases` are the texts of its base expressions."""
+
+    def __init__(
+        self, source: Source, name: str, qualname: str, rows: Rows, owner: ClassEntry | None, bases: tuple[str, ...]
+    ) -> None:
+        super().__init__(source, name, qualname, rows, owner)
+        self.bases = bases
+        self.methods: dict[str, Definition] = {}
+
+    @property
+    def node(self) -> libcst.ClassDef:
+        """The class with `pass` for each method and nested class. Raises SourceError if libcst cannot read it."""
+        import libcst
+
+        node = self._parsed[1]
+        assert isinstance(node, libcst.ClassDef)
+        return node
+
+    def _is_this(self, node: libcst.CSTNode) -> bool:
+        import libcst
+
+        return isinstance(node, libcst.ClassDef) and node.name.value == self.name
+
+
+@dataclass(slots=True, eq=False)
+class Index:
+    """`imports` maps the module-level names to what they are bound to, dotted, relative ones with leading dots.
+
+    `definitions` is in the order of the file, the module first; where a name is defined twice the last is in
+    `functions` and `classes`.
+    """
+
+    source: Source
+    imports: dict[str, str] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    found: list[Definition] = field(default_factory=list)
+    functions: dict[str, Definition] = field(default_factory=dict)
+    classes: dict[str, ClassEntry] = field(default_factory=dict)
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        return tuple(self.found)
+
+    @property
+    def star_imports(self) -> tuple[str, ...]:
+        return tuple(self.stars)
+
+    @property
+    def module(self) -> Definition:
+        """The definition of the statements of the module."""
+        return self.found[0]
+
+    def add_module(self, docstring: Rows | None) -> None:
+        rows = (1, len(self.source.lines))
+        module = Definition(self.source, "module", "<module>", "<module>", rows)
+        module.docstring = docstring
+        self.found.append(module)
+
+    def add_import(self, target: str, alias: str | None) -> None:
+        if alias is not None:
+            self.imports[alias] = target
+        else:
+            head = target.partition(".")[0]
+            self.imports[head] = head
+
+    def add_import_from(self, module: str, name: str, alias: str | None) -> None:
+        if name == "*":
+            self.stars.append(module)
+        else:
+            separator = "" if module.endswith(".") else "."
+            self.imports[alias or name] = f"{module}{separator}{name}"
+
+    def add_function(self, name: str, rows: Rows, owner: ClassEntry | None, docstring: Rows | None) -> None:
+        qualname = name if owner is None else f"{owner.qualname}.{name}"
+        made = Definition(self.source, "function", name, qualname, rows, owner)
+        made.docstring = docstring
+        self.found.append(made)
+        (self.module if owner is None else owner).children.append(rows)
+        if owner is None:
+            self.functions[name] = made
+        else:
+            owner.methods[name] = made
+
+    def add_class(self, name: str, rows: Rows, owner: ClassEntry | None, bases: tuple[str, ...]) -> ClassEntry:
+        qualname = name if owner is None else f"{owner.qualname}.{name}"
+        made = ClassEntry(self.source, name, qualname, rows, owner, bases)
+        (self.module if owner is None else owner).children.append(rows)
+        self.classes[qualname] = made
+        return made

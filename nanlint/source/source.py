@@ -1,0 +1,166 @@
+"""One file: its bytes, text and rows, and the way between them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tokenize
+from bisect import bisect_right
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from nanlint.finding import Position
+from nanlint.source import stdlib
+from nanlint.source.errors import SourceError
+from nanlint.source.index import ClassEntry, Definition, Index
+from nanlint.source.suppressions import Suppressions
+from nanlint.source.tree import TOO_DEEP, Tree
+
+if TYPE_CHECKING:
+    import libcst
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
+
+
+def mentions_torch(data: bytes) -> bool:
+    """Whether a file can have anything to do with torch."""
+    return b"torch" in data
+
+
+class Source:
+    """A Python file. Raises SourceError for bytes that are no text in the encoding that the file declares."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self.data = data
+        self.path = path
+        self.has_bom = data.startswith(codecs.BOM_UTF8)
+        self._bom = len(codecs.BOM_UTF8) if self.has_bom else 0
+        self.encoding = _encoding(data)
+        self.text = _decode(data[self._bom :], self.encoding)
+        null = self.text.find("\0")
+        if null >= 0:
+            raise SourceError("source code cannot contain null bytes", self.position(null))
+
+    @cached_property
+    def _normal(self) -> str:
+        """The text with LF for every newline; rows and columns are the same."""
+        return NEWLINE.sub("\n", self.text) if "\r" in self.text else self.text
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The rows without their newlines; Python's newlines only, not those of `str.splitlines`."""
+        return self._normal.split("\n")
+
+    @cached_property
+    def _row_starts(self) -> list[int]:
+        """The offset in `text` of the start of each row, and the length of the text."""
+        if "\r" not in self.text:
+            return [*accumulate((len(line) + 1 for line in self.lines[:-1]), initial=0), len(self.text)]
+        return [0, *(newline.end() for newline in NEWLINE.finditer(self.text)), len(self.text)]
+
+    def rows_text(self, first_row: int, last_row: int) -> str:
+        """The rows as they are in the file, their newlines included."""
+        return self.text[self._row_starts[first_row - 1] : self._row_starts[last_row]]
+
+    def position(self, offset: int) -> Position:
+        """The position of an offset in `text`."""
+        row = bisect_right(self._row_starts, offset, hi=len(self._row_starts) - 1)
+        return Position(row, offset - self._row_starts[row - 1] + 1)
+
+    def offset(self, position: Position) -> int:
+        """The offset in `text` of a position. Raises IndexError for a row that the file does not have."""
+        return self._row_starts[position.row - 1] + position.column - 1
+
+    def byte_offset(self, position: Position) -> int:
+        """The offset in `data` of a position."""
+        offset = self.offset(position)
+        if len(self.data) - self._bom == len(self.text):
+            return self._bom + offset
+        if self._byte_starts is None:
+            return self._bom + len(self.text[:offset].encode("utf-8"))
+        return self._bom + self._byte_starts[offset]
+
+    @cached_property
+    def _byte_starts(self) -> list[int] | None:
+        """Where each character starts in the bytes; None for UTF-8, where that is cheaper to work out."""
+        if codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig"):
+            return None
+        # an encoding may spell one character in several ways, or shift between states: ask its decoder, byte by byte
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        starts = [0]
+        body = self.data[self._bom :]
+        for index in range(len(body)):
+            starts.extend([index + 1] * len(decoder.decode(body[index : index + 1])))
+        starts.extend([len(body)] * (len(self.text) + 1 - len(starts)))
+        return starts
+
+    @cached_property
+    def index(self) -> Index:
+        """What the file holds. Raises SourceError if it is not Python."""
+        index = Index(self)
+        try:
+            tree = stdlib.parse(self._normal)
+        except SyntaxError as error:
+            self._index_newer_syntax(index, error)
+        except (RecursionError, MemoryError):
+            raise SourceError(TOO_DEEP, Position(1, 1)) from None
+        except ValueError as error:
+            raise SourceError(str(error), Position(1, 1)) from None
+        else:
+            stdlib.fill(index, tree)
+        return index
+
+    def _index_newer_syntax(self, index: Index, error: SyntaxError) -> None:
+        """Raises SourceError as Python puts it if libcst, which reads newer syntax, cannot read the file either."""
+        try:
+            from nanlint.source import newer
+
+            newer.fill(index, self.whole)
+        except SourceError:
+            position = Position(max(error.lineno or 1, 1), max(error.offset or 1, 1))
+            raise SourceError(error.msg or "invalid syntax", position) from None
+
+    @cached_property
+    def whole(self) -> Tree:
+        """The syntax tree of the whole file: slow, for what cannot be parsed otherwise. Raises SourceError."""
+        return Tree(self.lines, 1)
+
+    def span(self, unit: Definition | ClassEntry, node: libcst.CSTNode) -> tuple[Position, Position]:
+        """Start and exclusive end of a node of the tree of `unit`, without the parentheses and blanks around it.
+
+        Raises KeyError for a node of another tree.
+        """
+        return unit.span(node)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        return Suppressions(self._normal)
+
+
+def _encoding(data: bytes) -> str:
+    """The encoding by PEP 263. Raises SourceError for one that Python does not know or that contradicts the BOM."""
+    # a cookie counts in the first two rows, and tokenize knows no rows that end in a carriage return
+    rows = iter([row + b"\n" for row in NEWLINE_BYTES.split(data, maxsplit=2)[:2]])
+    try:
+        encoding, _ = tokenize.detect_encoding(lambda: next(rows, b""))
+        codecs.lookup(encoding)
+    except SyntaxError as error:
+        if "missing encoding declaration" in str(error):
+            return "utf-8"  # bytes that are not UTF-8: decoding says where
+        raise SourceError(str(error.msg), Position(1, 1)) from None
+    return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _decode(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = body[: error.start]
+        rows = NEWLINE_BYTES.split(before)
+        column = len(rows[-1].decode(encoding, errors="replace")) + 1
+        byte = body[error.start]
+        raise SourceError(f"byte 0x{byte:02x} is not {encoding}", Position(len(rows), column)) from None
+    except (LookupError, ValueError) as error:
+        raise SourceError(f"cannot decode as {encoding}: {error}", Position(1, 1)) from None

@@ -1,0 +1,69 @@
+"""The index of a file from the standard library's `ast`: statements only, no walk over expressions."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from nanlint.source.index import ClassEntry, Index, Rows
+
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+
+
+def parse(text: str) -> ast.Module:
+    """Raises SyntaxError, RecursionError, MemoryError or ValueError as `ast.parse` does; warns of nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def fill(index: Index, tree: ast.Module) -> None:
+    """Put into an index what the statements of a module define."""
+    index.add_module(_docstring(index, tree))
+    pending: list[tuple[ast.AST, ClassEntry | None]] = [(s, None) for s in reversed(tree.body)]
+    while pending:
+        node, owner = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node))
+        elif isinstance(node, ast.ClassDef):
+            made = index.add_class(node.name, _rows(index, node), owner, tuple(map(_text, node.bases)))
+            pending.extend((s, made) for s in reversed(node.body))
+        elif isinstance(node, ast.Import):
+            for name in node.names if owner is None else ():
+                index.add_import(name.name, name.asname)
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names if owner is None else ():
+                index.add_import_from("." * node.level + (node.module or ""), name.name, name.asname)
+        elif not isinstance(node, ast.expr):
+            inner = [child for block in BLOCKS for child in getattr(node, block, ())]
+            pending.extend((child, owner) for child in reversed(inner))
+
+
+def _rows(index: Index, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Rows:
+    assert node.end_lineno is not None
+    first = node.lineno
+    if node.decorator_list:
+        # the position of a decorator is that of its expression, which may stand below its @
+        first = node.decorator_list[0].lineno
+        while first > 1 and not index.source.lines[first - 1].lstrip(" \t\f").startswith("@"):
+            first -= 1
+    return first, node.end_lineno
+
+
+def _docstring(index: Index, node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> Rows | None:
+    """The rows of a docstring that shares them with no code."""
+    first = node.body[0] if node.body else None
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return None
+    if not isinstance(first.value.value, str):
+        return None
+    lines = index.source.lines
+    assert first.end_lineno is not None
+    assert first.end_col_offset is not None
+    before = lines[first.lineno - 1].encode()[: first.col_offset]
+    after = lines[first.end_lineno - 1].encode()[first.end_col_offset :]
+    return None if before.strip() or after.strip() else (first.lineno, first.end_lineno)
+
+
+def _text(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)

@@ -1,0 +1,86 @@
+"""Comments that silence findings: `# noqa` as flake8 reads it, and `# nanlint: ignore`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nanlint.finding import Position
+from nanlint.source.lex import TOKEN
+
+CHEAP = re.compile(r"noqa|nanlint:", re.IGNORECASE)
+# flake8.defaults.NOQA_INLINE_REGEX of flake8 7, with blanks allowed before the colon as ruff does
+NOQA = re.compile(
+    r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?", re.IGNORECASE
+)
+IGNORE = re.compile(r"#\s*nanlint:\s*ignore(?![\w-])(?:\[(?P<items>[^\]]*)\])?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A comment at `position` that silences `items` (codes, their prefixes, rule names; None: everything).
+
+    It covers the rows `first_row` to `last_row` of the statement that it stands in, as in flake8.
+    """
+
+    kind: str
+    position: Position
+    items: tuple[str, ...] | None
+    first_row: int
+    last_row: int
+
+    def covers(self, code: str, name: str, row: int) -> bool:
+        if not self.first_row <= row <= self.last_row:
+            return False
+        if self.items is None:
+            return True
+        return any(code.startswith(item.upper()) or item.lower() == name for item in self.items)
+
+
+class Suppressions:
+    """The suppressing comments of a file in order. Never raises, whatever the text holds."""
+
+    def __init__(self, text: str) -> None:
+        self.comments: tuple[Suppression, ...] = tuple(_find(text)) if CHEAP.search(text) else ()
+
+    def covers(self, code: str, name: str, row: int) -> bool:
+        """Whether a comment silences the rule in a row."""
+        return any(comment.covers(code, name, row) for comment in self.comments)
+
+
+def _find(text: str) -> list[Suppression]:
+    """Read a text whose newlines are all LF."""
+    found: list[Suppression] = []
+    waiting: list[tuple[Position, re.Match[str], str]] = []
+    row = first_row = 1
+    row_start = 0
+    depth = 0
+
+    def close(last_row: int) -> None:
+        for position, match, kind in waiting:
+            items = match["items"]
+            split = None if items is None else tuple(re.split(r"[,\s]+", items.strip(", \t")))
+            found.append(Suppression(kind, position, split, first_row, last_row))
+        waiting.clear()
+
+    for token in TOKEN.finditer(text):
+        kind = token.lastgroup
+        if kind == "comment":
+            for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)):
+                for match in pattern.finditer(token[0]):
+                    column = token.start() + match.start() - row_start + 1
+                    waiting.append((Position(row, column), match, kind))
+        elif kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth = max(depth - 1, 0)
+        elif kind in ("string", "newline", "joined"):
+            if kind == "newline" and depth == 0:
+                close(row)
+                first_row = row + 1
+            newlines = token[0].count("\n")
+            if newlines:
+                row += newlines
+                row_start = token.start() + token[0].rindex("\n") + 1
+    close(row)
+    return found

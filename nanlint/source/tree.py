@@ -1,0 +1,99 @@
+"""Syntax trees of slices of a file, and the way back from their nodes to the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nanlint.finding import Position
+from nanlint.source.errors import SourceError
+from nanlint.source.lex import too_deep
+
+if TYPE_CHECKING:
+    import libcst
+
+    from nanlint.source.positions import Place
+
+TOO_DEEP = "too deeply nested to parse"
+LEADING = re.compile(r"[ \t\f]*\f")
+
+
+class Tree:
+    """The syntax tree of consecutive rows of a file, the first of which is row `first_row`.
+
+    Newlines are LF in the tree whatever they are in the file. Raises SourceError if the rows do not parse.
+    """
+
+    def __init__(self, rows: list[str], first_row: int) -> None:
+        indented = first_row > 1 and LEADING.sub("", rows[0])[:1] in (" ", "\t")
+        self._offset = first_row - 1 - indented
+        text = "\n".join(["if 1:", *rows] if indented else rows)
+        # Python forgets the column at a form feed before the code of a row, libcst does not: leave them out
+        self._shifts: dict[int, int] = {}
+        if "\f" in text:
+            kept = text.split("\n")
+            for number, row in enumerate(kept):
+                if feed := LEADING.match(row):
+                    self._shifts[number + 1] = feed.end()
+                    kept[number] = row[feed.end() :]
+            text = "\n".join(kept).replace("\f", " ")
+        self.module = _parse(text, self._offset)
+        self.body: Sequence[libcst.CSTNode] = self.module.body
+        if indented:
+            import libcst
+
+            block = self.module.body[0]
+            if isinstance(block, libcst.If) and isinstance(block.body, libcst.IndentedBlock):
+                self.body = block.body.body
+
+    @cached_property
+    def _spans(self) -> dict[libcst.CSTNode, tuple[Place, Place]]:
+        from nanlint.source.positions import record
+
+        try:
+            return record(self.module)
+        except (RecursionError, MemoryError):
+            raise SourceError(TOO_DEEP, Position(self._offset + 1, 1)) from None
+
+    def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
+        """Start and exclusive end in the file. Raises KeyError for a node that is not of this tree."""
+        start, end = self._spans[node]
+        return self._in_file(start), self._in_file(end)
+
+    def _in_file(self, place: Place) -> Position:
+        row, column = place
+        return Position(row + self._offset, column + 1 + self._shifts.get(row, 0))
+
+
+def _parse(text: str, offset: int) -> libcst.Module:
+    deep = too_deep(text)
+    if deep is not None:
+        row = text.count("\n", 0, deep) + 1
+        raise SourceError(TOO_DEEP, Position(row + offset, deep - text.rfind("\n", 0, deep)))
+    import libcst
+
+    try:
+        return libcst.parse_module(text)
+    except libcst.ParserSyntaxError as error:
+        message = " ".join(error.message.split())
+        raise SourceError(message, Position(max(error.raw_line + offset, 1), error.raw_column + 1)) from None
+    except (RecursionError, MemoryError):
+        raise SourceError(TOO_DEEP, Position(max(offset, 0) + 1, 1)) from None
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the native parser is no Exception
+        message = f"libcst cannot parse this: {type(error).__name__}"
+        raise SourceError(message, Position(max(offset, 0) + 1, 1)) from error
+
+
+def masked(rows: list[str], first_row: int, children: list[tuple[int, int]]) -> list[str]:
+    """The rows with each child (its first and last row in the file) replaced by `pass` and blank rows."""
+    rows = list(rows)
+    for first, last in children:
+        start = first - first_row
+        row = rows[start]
+        rows[start] = row[: len(row) - len(row.lstrip(" \t\f"))] + "pass"
+        rows[start + 1 : last - first_row + 1] = [""] * (last - first)
+    return rows
