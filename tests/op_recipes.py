@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn import functional as F  # noqa: N812
 
 from nanlint.interval import UNIT, Interval, exactly
 from nanlint.ops import LINES, Op
@@ -51,6 +52,8 @@ class Known:
         return parameter in self.ranges or self.consts.get(parameter) is not None
 
 
+X, XY = ("input",), ("input", "other")
+
 CONSTANTS: dict[str, list[dict[str, Any]]] = {
     "pow": [{"exponent": e} for e in (0, 1, 2, 3, 4, -1, -2, 0.5, -0.5, 1.5, 1 / 3)],
     "clamp": [{"min": 0}, {"max": 1}, {"min": 0.1, "max": 0.9}, {"min": -1, "max": 1}, {"min": 2, "max": 1}],
@@ -86,28 +89,82 @@ CONSTANTS: dict[str, list[dict[str, Any]]] = {
 OWN_CALLS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "where": (lambda x, y: torch.where(torch.arange(x.numel()) % 2 == 0, x, y), ("input", "other")),
     "masked_fill": (lambda x: x.masked_fill(torch.arange(x.numel()) % 2 == 0, 7.0), ("input",)),
-    "diag": (lambda x: torch.diag(x), ("input",)),
-    "tril": (lambda x: torch.tril(x[None, :]), ("input",)),
-    "triu": (lambda x: torch.triu(x[None, :]), ("input",)),
-    "dot": (torch.dot, ("input", "other")),
-    "outer": (torch.outer, ("input", "other")),
-    "matmul": (lambda x, y: x[None, :] @ y[:, None], ("input", "other")),
-    "mm": (lambda x, y: torch.mm(x[None, :], y[:, None]), ("input", "other")),
-    "linear": (lambda x, y: torch.nn.functional.linear(x[None, :], y[None, :]), ("input", "weight")),
-    "stack": (lambda x: torch.stack([x, x]), ("input",)),
-    "cat": (lambda x: torch.cat([x, x]), ("input",)),
-    "max": (lambda x: x.max(), ("input",)),
-    "min": (lambda x: x.min(), ("input",)),
-    "avg_pool1d": (lambda x: torch.nn.functional.avg_pool1d(x[None, :], x.numel()), ("input",)),
-    "max_pool1d": (lambda x: torch.nn.functional.max_pool1d(x[None, :], x.numel()), ("input",)),
+    "diag": (lambda x: torch.diag(x), X),
+    "tril": (lambda x: torch.tril(x[None, :]), X),
+    "triu": (lambda x: torch.triu(x[None, :]), X),
+    "dot": (torch.dot, XY),
+    "outer": (torch.outer, XY),
+    "matmul": (lambda x, y: x[None, :] @ y[:, None], XY),
+    "mm": (lambda x, y: torch.mm(x[None, :], y[:, None]), XY),
+    "bmm": (lambda x, y: torch.bmm(x[None, None, :], y[None, :, None]), XY),
+    "mv": (lambda x, y: torch.mv(x[None, :], y), XY),
+    "linear": (lambda x, y: F.linear(x[None, :], y[None, :]), ("input", "weight")),
+    "stack": (lambda x: torch.stack([x, x]), X),
+    "cat": (lambda x: torch.cat([x, x]), X),
+    "max": (lambda x: x.max(), X),
+    "min": (lambda x: x.min(), X),
+    "avg_pool1d": (lambda x: F.avg_pool1d(x[None, :], x.numel()), X),
+    "max_pool1d": (lambda x: F.max_pool1d(x[None, :], x.numel()), X),
+    "adaptive_avg_pool1d": (lambda x: F.adaptive_avg_pool1d(x[None, :], 1), X),
+    "adaptive_max_pool1d": (lambda x: F.adaptive_max_pool1d(x[None, :], 1), X),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x[None, None, None, :], (1, x.numel())), X),
+    "max_pool2d": (lambda x: F.max_pool2d(x[None, None, None, :], (1, x.numel())), X),
     "index_add": (lambda x, y: x.index_add(0, torch.zeros(y.numel(), dtype=torch.long), y), ("input", "source")),
     "scatter_add": (lambda x, y: x.scatter_add(0, torch.zeros(y.numel(), dtype=torch.long), y), ("input", "src")),
+    "scatter": (lambda x, y: x.scatter(0, torch.zeros(1, dtype=torch.long), y), ("input", "src")),
+    "index_copy": (lambda x, y: x.index_copy(0, torch.zeros(1, dtype=torch.long), y[:1]), ("input", "source")),
+    "masked_scatter": (lambda x, y: x.masked_scatter(x > 0, y), ("input", "source")),
+    "index_fill": (lambda x, y: x.index_fill(0, torch.zeros(1, dtype=torch.long), y[0]), ("input", "value")),
+    "copy_": (lambda x, y: x.copy_(y), ("input", "src")),
+    "fill_": (lambda x, y: x.fill_(y[0]), ("input", "value")),
     "addmm": (lambda x, y, z: torch.addmm(x[:1], y[None, :], z[:, None]), ("input", "mat1", "mat2")),
+    "addmv": (lambda x, y, z: torch.addmv(x[:1], y[None, :], z), ("input", "mat1", "mat2")),
+    "baddbmm": (lambda x, y, z: torch.baddbmm(x[:1], y[None, None, :], z[None, :, None]), ("input", "mat1", "mat2")),
+    "view": (lambda x: x.view(-1, 1), X),
+    "reshape": (lambda x: x.reshape(-1, 1), X),
+    "transpose": (lambda x: x[None].transpose(0, 1), X),
+    "permute": (lambda x: x[None].permute(1, 0), X),
+    "expand": (lambda x: x.expand(2, -1), X),
+    "broadcast_to": (lambda x: x.broadcast_to(2, x.numel()), X),
+    "repeat": (lambda x: x.repeat(2), X),
+    "repeat_interleave": (lambda x: x.repeat_interleave(2), X),
+    "tile": (lambda x: x.tile(2), X),
+    "split": (lambda x: x.split(1), X),
+    "narrow": (lambda x: x.narrow(0, 0, 1), X),
+    "select": (lambda x: x.select(0, 0), X),
+    "index_select": (lambda x: x.index_select(0, torch.zeros(1, dtype=torch.long)), X),
+    "masked_select": (lambda x: x.masked_select(x > 0), X),
+    "gather": (lambda x: x.gather(0, torch.zeros(1, dtype=torch.long)), X),
+    "take": (lambda x: x.take(torch.zeros(1, dtype=torch.long)), X),
+    "take_along_dim": (lambda x: x.take_along_dim(torch.zeros(1, dtype=torch.long)), X),
+    "unfold": (lambda x: x.unfold(0, 1, 1), X),
+    "diagonal": (lambda x: x[None].diagonal(), X),
+    "unflatten": (lambda x: x.unflatten(0, (1, -1)), X),
+    "movedim": (lambda x: x[None].movedim(0, 1), X),
+    "tensor_split": (lambda x: x.tensor_split(1), X),
+    "trace": (lambda x: torch.trace(x[None]), X),
+    "cdist": (lambda x, y: torch.cdist(x[:, None], y[:, None]), ("input", "x2")),
+    "pdist": (lambda x: F.pdist(x[:, None]), X),
+    "pairwise_distance": (F.pairwise_distance, ("input", "x2")),
+    "matrix_norm": (lambda x: torch.linalg.matrix_norm(x[None]), X),
+    "svdvals": (lambda x: torch.linalg.svdvals(x[None].nan_to_num()), X),
+    "layer_norm": (lambda x: F.layer_norm(x, x.shape), X),
+    "rms_norm": (lambda x: F.rms_norm(x, x.shape), X),
+    "group_norm": (lambda x: F.group_norm(x[None], 1), X),
+    "interpolate": (lambda x: F.interpolate(x[None, None], scale_factor=2, mode="linear"), X),
+    "conv1d": (lambda x, y: F.conv1d(x[None], y[None, None, :1]), ("input", "weight")),
+    "margin_ranking_loss": (lambda x, y: F.margin_ranking_loss(x, y, torch.ones_like(x)), ("input", "input2")),
+    "triplet_margin_loss": (F.triplet_margin_loss, ("input", "positive", "negative")),
+    "gaussian_nll_loss": (lambda x, y, v: F.gaussian_nll_loss(x, y, v.abs()), ("input", "target", "var")),
+    "scaled_dot_product_attention": (
+        lambda x, y, z: F.scaled_dot_product_attention(x[None, None], y[None, None], z[None, None]),
+        ("query", "key", "value"),
+    ),
 }  # fmt: skip
 
 NOT_CALLED = frozenset(
     """bincount multinomial one_hot grid_sample gumbel_softmax poisson bernoulli rrelu dropout prelu mode unique histc
-    requires_grad_ cuda numpy item tolist size dim numel isclose""".split()
+    requires_grad_ cuda numpy item tolist size dim numel isclose""".split()  # noqa: SIM905
 )
 """Ops without a range of their own to test, or that need integer or special input."""
 
@@ -131,9 +188,9 @@ def function(op: Op) -> Callable[..., Any] | None:
 
 def resolve(dotted: str) -> Any:
     """The object of that name. Raises AttributeError."""
-    import numpy
+    import numpy as np
 
-    found: Any = {"torch": torch, "numpy": numpy}[dotted.partition(".")[0]]
+    found: Any = {"torch": torch, "numpy": np}[dotted.partition(".")[0]]
     for part in dotted.split(".")[1:]:
         found = getattr(found, part)
     return found

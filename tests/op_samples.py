@@ -24,11 +24,19 @@ COMPOUNDING = {"prod", "cumprod"}
 """Products of many numbers overflow whatever their size."""
 
 
+COARSE = {"ndtr": 1e-6, "gammainc": 1e-12, "gammaincc": 1e-12}
+"""Relative errors of kernels that do worse than a few units in the last place."""
+
+SMALL_EPS = {"normalize", "cosine_similarity"}
+"""Their default eps, 1e-12 and 1e-8, is 0 in float16, and 0/0 remains."""
+
+
 def members(interval: Interval, dtype: str) -> list[float]:
     """Some numbers of `dtype` in the interval: its ends, what lies next to them, and the edges inside of it."""
     kind = DTYPES[dtype]
     tensor = torch.tensor([interval.lo, interval.hi], dtype=getattr(torch, dtype))
-    inner = torch.nextafter(tensor, torch.tensor([INF, -INF], dtype=tensor.dtype)).tolist() if dtype != "float16" else []
+    inwards = torch.tensor([INF, -INF], dtype=tensor.dtype)
+    inner = [] if dtype == "float16" else torch.nextafter(tensor, inwards).tolist()
     middle = (interval.lo + interval.hi) / 2
     found = [interval.lo, interval.hi, *inner, middle, interval.lo * 0.75 + interval.hi * 0.25, *EDGES]
     rounded = [kind.nearest(x) for x in found if not math.isnan(x)]
@@ -64,23 +72,24 @@ def escapes(case: Case, intervals: Mapping[str, Interval], dtype: str) -> Iterat
             for y in set(results(case, tensors)):
                 if not allowed(case, y, predicted, tensors, dtype):
                     shown = ", ".join(str(t.tolist()[:6]) for t in tensors)
-                    yield f"{case.id} [{dtype}, {size}] {shown}: {y!r} is not in {predicted} of {[*map(str, intervals.values())]}"
+                    given = ", ".join(map(str, intervals.values()))
+                    yield f"{case.id} [{dtype}, {size}] {shown}: {y!r} is not in {predicted} of {given}"
 
 
 def allowed(case: Case, y: float, predicted: Interval, tensors: tuple[torch.Tensor, ...], dtype: str) -> bool:
     """`y` is a member, up to some units in the last place, or follows from the overflow of extraordinary input."""
     top = ORDINARY[dtype]
-    ordinary = all(bool((((t.abs() <= top) & (t.abs() >= 1 / top)) | (t == 0)).all()) for t in tensors)
+    ordinary = all(bool((((t.abs() <= top) & (t.abs() >= 1 / top)) | (t == 0) | t.isinf()).all()) for t in tensors)
     if math.isnan(y):
-        return predicted.nan or not ordinary and not any(bool(t.isinf().any()) for t in tensors)
+        return predicted.nan or not ordinary or dtype == "float16" and case.op.name in SMALL_EPS
     if y in predicted:
         return True
     if math.isinf(y):
         near = max(abs(predicted.lo), abs(predicted.hi)) * 4 >= DTYPES[dtype].max
         if near or case.op.name in COMPOUNDING or predicted.empty:
             return True
-        return not ordinary and not any(bool(t.isinf().any()) for t in tensors)
-    slack = 16 * DTYPES[dtype].eps
+        return not ordinary
+    slack = max(16 * DTYPES[dtype].eps, COARSE.get(case.op.name, 0.0))
     if y == 0:
         return not ordinary or case.op.name == "erf" and predicted.lo < 1e-6  # the bfloat16 kernel gives 0 at 1e-8
     if predicted.empty:

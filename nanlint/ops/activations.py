@@ -36,6 +36,7 @@ from nanlint.ops.shapes import (
 )
 
 NONPOSITIVE = at_most(0.0)
+NEAR_ZERO = Interval(-0.5, 0.5)
 
 
 def relu(call: Call) -> Interval | None:
@@ -45,8 +46,7 @@ def relu(call: Call) -> Interval | None:
 def two_sided(x: Interval, below: Callable[[Interval], Interval], above: Callable[[Interval], Interval]) -> Interval:
     """One function of the members below zero, another of those above."""
     low, high = x.meet(NONPOSITIVE), x.meet(NONNEGATIVE)
-    parts = [part for part in (*([below(low)] if not low.empty else []), *([above(high)] if not high.empty else []))]
-    result = parts[0] if len(parts) == 1 else parts[0].join(parts[1])
+    result = below(low) if high.empty else above(high) if low.empty else below(low).join(above(high))
     return replace(result, nan=x.nan or result.nan)
 
 
@@ -136,13 +136,16 @@ def hard_tanh(call: Call) -> Interval | None:
 
 OPS: tuple[Op, ...] = (
     op("relu", "TMIJFG", relu, nn="ReLU", attains=CERTAIN, shield=at_most(0.0), complex="raises"),
-    op("relu6", "F", clamp_between(0.0, 6.0), nn="ReLU6", attains=CERTAIN, shield=at_most(0.0), complex="raises"),
+    op("relu6", "F", clamp_between(0.0, 6.0), nn="ReLU6", attains=CERTAIN, shield=(at_most(0.0), at_least(6.0)),
+       complex="raises"),
     op("leaky_relu", "FG", leaky_relu, "input negative_slope", nn="LeakyReLU", constructor="negative_slope",
        complex="raises"),
     op("prelu", "TMF", finite, "input weight", nn="PReLU", complex="raises"),
-    op("rrelu", "TFGJ", finite, "input lower upper", nn="RReLU", constructor="lower upper", complex="raises", random=True),
+    op("rrelu", "TFGJ", finite, "input lower upper", nn="RReLU", constructor="lower upper", complex="raises",
+       random=True),
     op("elu", "FG", exponential_unit(1.0), "input alpha", nn="ELU", constructor="alpha", complex="raises"),
-    op("celu", "TFGJ", exponential_unit(1.0, inner=True), "input alpha", nn="CELU", constructor="alpha", complex="raises"),
+    op("celu", "TFGJ", exponential_unit(1.0, inner=True), "input alpha", nn="CELU", constructor="alpha",
+       complex="raises"),
     op("selu", "TFGJ", exponential_unit(1.6732632423543772, 1.0507009873554805), nn="SELU", complex="raises"),
     op("gelu", "F", dipping(-0.17004077), "input approximate", nn="GELU", constructor="approximate", complex="raises"),
     op("silu", "F", dipping(-0.27846456), nn="SiLU"),
@@ -151,12 +154,16 @@ OPS: tuple[Op, ...] = (
     op("softplus", "F", softplus, "input beta threshold", nn="Softplus", constructor="beta threshold", attains=CERTAIN,
        complex="raises"),
     op("softsign", "F", soft_sign, nn="Softsign", attains=CERTAIN),
-    op("softshrink", "F", shrunk, "input lambd", nn="Softshrink", constructor="lambd", complex="raises"),
-    op("hardshrink", "TMF", shrunk, "input lambd", nn="Hardshrink", constructor="lambd", complex="raises"),
+    op("softshrink", "F", shrunk, "input lambd", nn="Softshrink", constructor="lambd", shield=NEAR_ZERO,
+       complex="raises"),
+    op("hardshrink", "TMF", shrunk, "input lambd", nn="Hardshrink", constructor="lambd", shield=NEAR_ZERO,
+       complex="raises"),
     op("tanhshrink", "F", shrunk, nn="Tanhshrink"),
-    op("hardtanh", "FG", hard_tanh, "input min_val max_val", nn="Hardtanh", constructor="min_val max_val", attains=CERTAIN,
-       shield=at_most(-1.0), complex="raises"),
-    op("hardsigmoid", "F", squashed(hard_sigmoid, UNIT), nn="Hardsigmoid", attains=CERTAIN, shield=at_least(3.0),
+    op("hardtanh", "FG", hard_tanh, "input min_val max_val", nn="Hardtanh", constructor="min_val max_val",
+       attains=CERTAIN,
+       shield=(at_most(-1.0), at_least(1.0)), complex="raises"),
+    op("hardsigmoid", "F", squashed(hard_sigmoid, UNIT), nn="Hardsigmoid", attains=CERTAIN, shield=(at_most(-3.0),
+       at_least(3.0)),
        complex="raises"),
     op("logsigmoid", "F", half_open(rising(f.log_sigmoid, unknown=Interval(-INF, 0.0, lo_open=True)), up=False),
        nn="LogSigmoid", complex="raises"),

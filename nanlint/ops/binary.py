@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from nanlint.interval import FINITE, INF, NONZERO, REAL, Interval, exactly
+from nanlint.interval import INF, NONZERO, Interval, exactly
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Need, Op, Shape, Singular
-from nanlint.ops.shapes import argument, arithmetic, boolean, larger, power_of, smaller
+from nanlint.ops.shapes import argument, arithmetic, boolean, larger, smaller
 
 PAIR = "input other"
 
@@ -64,7 +64,8 @@ def remainder(call: Call) -> Interval | None:
         return None
     nan = y.nan or 0 in y or x is None or x.nan or INF in x or -INF in x
     infinite = INF in y or -INF in y
-    return Interval(min(y.lo, 0.0), max(y.hi, 0.0), y.lo_open and y.lo < 0, y.hi_open and y.hi > 0, False, nan or infinite)
+    lo_open, hi_open = y.lo_open and y.lo < 0, y.hi_open and y.hi > 0
+    return Interval(min(y.lo, 0.0), max(y.hi, 0.0), lo_open, hi_open, False, nan or infinite)
 
 
 def fmod(call: Call) -> Interval | None:
@@ -163,12 +164,14 @@ OPS: tuple[Op, ...] = (
     op("minimum", "TMN", arithmetic(smaller), PAIR, dtype="promote", complex="raises"),
     op("fmax", "TMN", arithmetic(lambda x, y: larger(x, y)), PAIR, dtype="promote", complex="raises"),
     op("fmin", "TMN", arithmetic(lambda x, y: smaller(x, y)), PAIR, dtype="promote", complex="raises"),
-    op("hypot", "TMIN", hypotenuse, PAIR, singular=(Singular("input", AT_ZERO, "nan"), Singular("other", AT_ZERO, "nan")),
+    op("hypot", "TMIN", hypotenuse, PAIR, singular=(Singular("input", AT_ZERO, "nan"), Singular("other", AT_ZERO,
+       "nan")),
        dtype="promote", complex="raises"),
     op("atan2", "TMI", angle_of, PAIR, aliases="arctan2", also="N.arctan2", dtype="float", complex="raises"),
     op("logaddexp", "TMN", log_add_exp, PAIR, dtype="promote"),
     op("logaddexp2", "TMN", log_add_exp, PAIR, dtype="promote", complex="raises"),
-    op("copysign", "TMIN", lambda call: None if (x := call.range("input")) is None else x.magnitude().join(-x.magnitude()),
+    op("copysign", "TMIN",
+       lambda call: None if (x := call.range("input")) is None else x.magnitude().join(-x.magnitude()),
        PAIR, dtype="float", complex="raises"),
     op("ldexp", "TMIN", arithmetic(lambda x, y: x * y.map_rising(f.exp2)), PAIR, dtype="float"),
     op("addcdiv", "TMI", addcdiv, "input tensor1 tensor2", needs=(Need("tensor2", NONZERO, "inf or nan at 0"),),

@@ -13,7 +13,8 @@ CONVOLUTION = "in_channels out_channels kernel_size stride padding"
 
 def convolution(dimensions: int) -> tuple[Op, Op]:
     return (
-        op(f"conv{dimensions}d", "TF", layer("input", "weight"), WEIGHTED, nn=f"Conv{dimensions}d LazyConv{dimensions}d",
+        op(f"conv{dimensions}d", "TF", layer("input", "weight"), WEIGHTED,
+           nn=f"Conv{dimensions}d LazyConv{dimensions}d",
            constructor=CONVOLUTION),
         op(f"conv_transpose{dimensions}d", "TF", layer("input", "weight"), WEIGHTED,
            nn=f"ConvTranspose{dimensions}d LazyConvTranspose{dimensions}d", constructor=CONVOLUTION),
@@ -25,7 +26,8 @@ def pooling(dimensions: int) -> tuple[Op, ...]:
     size = "kernel_size stride padding"
     return (
         op("max" + end, "F", same, "input " + size, nn=f"MaxPool{dimensions}d", constructor=size, complex="raises"),
-        op("avg" + end, "F", mean_like, "input " + size, nn=f"AvgPool{dimensions}d", constructor=size, complex="raises"),
+        op("avg" + end, "F", mean_like, "input " + size, nn=f"AvgPool{dimensions}d", constructor=size,
+           complex="raises"),
         op("adaptive_max" + end, "F", same, "input output_size", nn=f"AdaptiveMaxPool{dimensions}d",
            constructor="output_size", complex="raises"),
         op("adaptive_avg" + end, "F", mean_like, "input output_size", nn=f"AdaptiveAvgPool{dimensions}d",
@@ -36,7 +38,8 @@ def pooling(dimensions: int) -> tuple[Op, ...]:
 
 
 OPS: tuple[Op, ...] = (
-    op("linear", "F", layer("input", "weight", "bias"), WEIGHTED, nn="Linear LazyLinear", constructor="in_features out_features bias"),
+    op("linear", "F", layer("input", "weight", "bias"), WEIGHTED, nn="Linear LazyLinear",
+       constructor="in_features out_features bias"),
     op("bilinear", "F", layer("input1", "input2"), "input1 input2 weight bias", nn="Bilinear",
        constructor="in1_features in2_features out_features"),
     *convolution(1), *convolution(2), *convolution(3),
@@ -67,13 +70,15 @@ OPS: tuple[Op, ...] = (
     op("rnn", "", layer("input"), "input hx", nn="LSTM GRU RNN", constructor="input_size hidden_size num_layers",
        returns="tuple"),
     op("rnn_cell", "", layer("input"), "input hx", nn="GRUCell RNNCell", constructor="input_size hidden_size"),
-    op("lstm_cell", "", layer("input"), "input hx", nn="LSTMCell", constructor="input_size hidden_size", returns="tuple"),
+    op("lstm_cell", "", layer("input"), "input hx", nn="LSTMCell", constructor="input_size hidden_size",
+       returns="tuple"),
     op("multi_head_attention", "", layer("query", "key", "value"), "query key value", nn="MultiheadAttention",
        constructor="embed_dim num_heads dropout", returns="tuple", complex="raises"),
     op("scaled_dot_product_attention", "F", layer("value"), "query key value attn_mask",
        complex="raises"),
     op("transformer", "", layer("input"), "input tgt",
-       nn="Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer"),
+       nn="Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer",
+       complex="raises"),
     op("interpolate", "F", layer("input"), "input size scale_factor mode", also="F.upsample", complex="raises",
        nn="Upsample UpsamplingNearest2d UpsamplingBilinear2d", constructor="size scale_factor mode"),
     op("grid_sample", "F", layer("input"), "input grid mode", complex="raises"),

@@ -50,8 +50,8 @@ def _with_inputs(call: Call, result: Interval) -> Interval:
 
 def criterion(name: str, shape: Shape, module: str, parameters: str = "input target", *, constructor: str = "",
               needs: tuple[Need, ...] = (), complex: OnComplex = "raises", places: str = "F") -> Op:  # fmt: skip
-    return op(name, places, shape, parameters, nn=module, constructor=constructor, needs=needs, complex=complex, reduces=True,
-              dtype="real")  # fmt: skip
+    return op(name, places, shape, parameters, nn=module, constructor=constructor, needs=needs, complex=complex,
+              reduces=True, dtype="real")  # fmt: skip
 
 
 PROBABILITY = (Need("input", UNIT, "an error outside of [0, 1]"),)
@@ -64,21 +64,25 @@ OPS: tuple[Op, ...] = (
     criterion("cross_entropy", loss, "CrossEntropyLoss", "input target weight", constructor="weight"),
     criterion("nll_loss", signed_loss, "NLLLoss NLLLoss2d", "input target weight", constructor="weight"),
     criterion("binary_cross_entropy", loss, "BCELoss", "input target weight", constructor="weight", needs=PROBABILITY),
-    criterion("binary_cross_entropy_with_logits", probable_loss, "BCEWithLogitsLoss", "input target weight", constructor="weight"),
-    criterion("kl_div", divergence, "KLDivLoss", "input target", constructor="size_average reduce reduction log_target"),
+    criterion("binary_cross_entropy_with_logits", probable_loss, "BCEWithLogitsLoss", "input target weight",
+              constructor="weight"),
+    criterion("kl_div", divergence, "KLDivLoss", "input target",
+              constructor="size_average reduce reduction log_target"),
     criterion("poisson_nll_loss", poisson_loss, "PoissonNLLLoss", "input target log_input full",
-              constructor="log_input full"),
-    criterion("gaussian_nll_loss", signed_loss, "GaussianNLLLoss", "input target var full eps", constructor="full eps"),
+              constructor="log_input full", complex="fine"),
+    criterion("gaussian_nll_loss", signed_loss, "GaussianNLLLoss", "input target var full eps", constructor="full eps",
+              complex="fine"),
     criterion("cosine_embedding_loss", loss, "CosineEmbeddingLoss", "input input2 target", constructor="margin"),
     criterion("hinge_embedding_loss", signed_loss, "HingeEmbeddingLoss", constructor="margin"),
     criterion("margin_ranking_loss", loss, "MarginRankingLoss", "input input2 target", constructor="margin"),
     criterion("multi_margin_loss", loss, "MultiMarginLoss", constructor="p margin"),
     criterion("multilabel_margin_loss", loss, "MultiLabelMarginLoss"),
     criterion("multilabel_soft_margin_loss", probable_loss, "MultiLabelSoftMarginLoss"),
-    criterion("soft_margin_loss", overflowing_loss, "SoftMarginLoss"),
-    criterion("triplet_margin_loss", loss, "TripletMarginLoss", "input positive negative", constructor="margin p eps"),
+    criterion("soft_margin_loss", overflowing_loss, "SoftMarginLoss", complex="fine"),
+    criterion("triplet_margin_loss", loss, "TripletMarginLoss", "input positive negative", constructor="margin p eps",
+              complex="fine"),
     criterion("triplet_margin_with_distance_loss", signed_loss, "TripletMarginWithDistanceLoss",
-              "input positive negative"),
+              "input positive negative", complex="fine"),
     criterion("ctc_loss", overflowing_loss, "CTCLoss", "input target input_lengths target_lengths",
               constructor="blank reduction zero_infinity"),
 )

@@ -17,9 +17,8 @@ from nanlint.ops.reductions import (
     softmaxed,
     spread_like,
     sum_like,
-    total,
 )
-from nanlint.ops.shapes import argument, boolean, larger, same, smaller
+from nanlint.ops.shapes import argument, boolean, larger, same, smaller, total
 
 DIM = "input dim keepdim"
 
@@ -85,7 +84,7 @@ OPS: tuple[Op, ...] = (
     op("sum", "TMN", sum_like, DIM, reduces=True),
     op("nansum", "TMN", without_nan_sum, DIM, reduces=True, complex="raises"),
     op("mean", "TMN", mean_like, DIM, also="N.average", reduces=True),
-    op("nanmean", "TMN", mean_like, DIM, reduces=True),
+    op("nanmean", "TMN", mean_like, DIM, reduces=True, complex="raises"),
     op("median", "TMN", same, DIM, reduces=True, complex="raises", rest=COUNT),
     op("nanmedian", "TMN", same, DIM, reduces=True, complex="raises", rest=COUNT),
     op("mode", "TM", same, DIM, reduces=True, returns="tuple", rest=COUNT, complex="raises"),
@@ -119,14 +118,17 @@ OPS: tuple[Op, ...] = (
     op("quantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
     op("nanquantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
     op("diff", "TMN", difference, "input n dim"),
-    op("softmax", "TMFS", softmaxed, "input dim", nn="Softmax Softmax2d", constructor="dim", attains=CERTAIN, dtype="float",
+    op("softmax", "TMFS", softmaxed, "input dim", nn="Softmax Softmax2d", constructor="dim", attains=CERTAIN,
+       dtype="float",
        complex="raises"),
     op("softmin", "F", softmaxed, "input dim", nn="Softmin", constructor="dim", attains=CERTAIN, dtype="float",
        complex="raises"),
     op("log_softmax", "TMFS", log_softmaxed, "input dim", nn="LogSoftmax", constructor="dim", attains=CERTAIN,
        dtype="float", complex="raises"),
-    op("gumbel_softmax", "F", softmaxed, "logits tau hard", attains=CERTAIN, dtype="float", complex="raises", random=True),
-    op("numel", "TM", lambda call: FINITE_NONNEGATIVE, "input", dtype="integer", returns="number", differentiable=False),
+    op("gumbel_softmax", "F", softmaxed, "logits tau hard", attains=CERTAIN, dtype="float", complex="raises",
+       random=True),
+    op("numel", "TM", lambda call: FINITE_NONNEGATIVE, "input", dtype="integer", returns="number",
+       differentiable=False),
     op("bincount", "TMN", counted, "input", dtype="integer", differentiable=False, complex="raises"),
     op("histc", "TM", counted, "input bins min max", differentiable=False, complex="raises"),
     op("normalize", "F", lambda call: Interval(-1.0, 1.0), "input p dim eps"),

@@ -8,10 +8,7 @@ from nanlint.interval import (
     FINITE,
     FINITE_NONNEGATIVE,
     INF,
-    NONNEGATIVE,
-    REAL,
     Interval,
-    exactly,
 )
 from nanlint.ops.op import Call, Shape
 from nanlint.ops.shapes import argument, spread, total
@@ -62,7 +59,9 @@ def product(call: Call) -> Interval | None:
     if x.lo >= 1:
         return replace(x, hi=INF, hi_open=not infinite) if x.hi > 1 else x
     if x.lo >= 0:
-        return Interval(0.0, x.hi, hi_open=x.hi_open) if x.hi <= 1 else Interval(0.0, INF, hi_open=not infinite, nan=nan)
+        if x.hi <= 1:
+            return Interval(0.0, x.hi, hi_open=x.hi_open, nan=nan)
+        return Interval(0.0, INF, hi_open=not infinite, nan=nan)
     if x.lo >= -1 and x.hi <= 1:
         return Interval(-1.0, 1.0, nan=nan)
     return Interval(lo_open=not infinite, hi_open=not infinite, nan=nan)
@@ -87,10 +86,9 @@ def layer(*parameters: str) -> Shape:
     """A layer with weights of its own: finite, unless an input is not."""
 
     def shape(call: Call) -> Interval | None:
-        known = [spread(call.range(parameter)) for parameter in parameters]
         result = FINITE
-        for x in known:
-            result = replace(REAL, nan=True) if REAL.within(x.without_nan()) else replace(result, nan=result.nan or x.nan)
+        for parameter in parameters:
+            result = result.join(spread(call.range(parameter)))
         return result
 
     return shape
@@ -136,18 +134,3 @@ def with_initial(shape: Shape, parameter: str) -> Shape:
 def counted(call: Call) -> Interval | None:
     """A count or an index."""
     return FINITE_NONNEGATIVE
-
-
-def any_of(*values: float) -> Shape:
-    """One of a few numbers, as an interval."""
-
-    def shape(call: Call) -> Interval | None:
-        return Interval(min(values), max(values)) if values else exactly(0.0)
-
-    return shape
-
-
-__all__ = [
-    "NONNEGATIVE", "any_of", "counted", "layer", "log_softmaxed", "log_sum_exp", "mean_like", "mixture", "norm_like",
-    "product", "softmaxed", "spread_like", "sum_like", "total", "with_initial",
-]  # fmt: skip

@@ -239,6 +239,9 @@ def power_of(x: Interval, p: float) -> Interval:
         x = x.magnitude()
     elif p != int(p):
         nan = nan or x.lo < 0
+        if -INF in x:
+            # IEEE: a fractional power of -inf is +inf
+            x = x.join(exactly(INF))
         x = x.without_nan().meet(NONNEGATIVE)
         if x.empty:
             return replace(EMPTY, nan=nan)
@@ -421,6 +424,10 @@ def converted(dtype: str) -> Shape:
             rounded = Interval(rounded.lo, rounded.hi, rounded.lo_open and rounded.lo != 0,
                                rounded.hi_open and rounded.hi != 0, False, rounded.nan)  # fmt: skip
         whole = DTYPES[dtype].kind == "integer"
-        return replace(rounded.join(FINITE) if x.nan else rounded, nan=False) if whole else rounded
+        if not whole:
+            return rounded
+        # what is not finite becomes some whole number
+        strange = x.nan or INF in x or -INF in x
+        return FINITE if strange else rounded
 
     return shape

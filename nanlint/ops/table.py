@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from nanlint.ops import activations, binary, create, elementwise, layers, linalg, losses, reduce, views
+from nanlint.ops import (
+    activations,
+    binary,
+    create,
+    elementwise,
+    layers,
+    linalg,
+    losses,
+    reduce,
+    special,
+    views,
+)
 from nanlint.ops.op import Op
 
-FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, losses, linalg)
+FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, losses, linalg, special)
 
 LINES: tuple[Op, ...] = tuple(op for family in FAMILIES for op in family.OPS)
 """Every line. One op may have a second line for spellings that order its parameters otherwise (`x.where(c, y)`)."""
