@@ -1,0 +1,32 @@
+"""What a rule may import."""
+
+from __future__ import annotations
+
+from nanlint.facts.relations import first_arg, is_square, reduction_of, same, strip_views
+from nanlint.facts.training import Event
+from nanlint.facts.value import Operand, Value
+from nanlint.finding import Confidence, Finding
+from nanlint.interval import (
+    FINITE,
+    FINITE_NONNEGATIVE,
+    INF,
+    NONNEGATIVE,
+    NONZERO,
+    ONE,
+    POSITIVE,
+    REAL,
+    SYMMETRIC_UNIT,
+    UNIT,
+    ZERO,
+    Interval,
+)
+from nanlint.rule import rule
+from nanlint.site import Report, Site, ancestry
+
+CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+
+__all__ = [
+    "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE", "POSSIBLE",
+    "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Confidence", "Event", "Finding", "Interval", "Operand", "Report", "Site",
+    "Value", "ancestry", "first_arg", "is_square", "reduction_of", "rule", "same", "strip_views",
+]  # fmt: skip

@@ -1,0 +1,287 @@
+"""Applying an op of the table to values: range, dtype, gradient, reason, hazards, and the site for the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from nanlint.facts import relations
+from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
+from nanlint.finding import Confidence
+from nanlint.interval import Interval
+from nanlint.ops.dtypes import round_to
+from nanlint.site import Site
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Need, Op
+
+MAX_ALTERNATIVES = 4
+REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
+"""By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
+# the same elements under another shape or place: equal to the input element by element where the shape is kept
+SAME_ELEMENTS = frozenset({"clone", "detach", "contiguous", "positive", "alias", "identity"})
+WIDER = {"float16": 0, "bfloat16": 0, "float32": 1, "float64": 2, "complex64": 3, "complex128": 4}
+
+
+class Operands:
+    """The `Call` that a shape function sees."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self.values = values
+
+    def range(self, parameter: str) -> Interval | None:
+        value = self.values.get(parameter)
+        return value.range if value is not None else None
+
+    def const(self, parameter: str) -> object:
+        value = self.values.get(parameter)
+        if value is None or value.kind == "none":
+            return None
+        if value.is_literal:
+            return value.const
+        if value.items is not None:
+            return tuple(item.const if item.is_literal else None for item in value.items)
+        return value.number
+
+    def given(self, parameter: str) -> bool:
+        value = self.values.get(parameter)
+        return value is not None and value.kind != "none"
+
+
+def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode) -> Value:
+    """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
+    for name, operand in operands.items():
+        alternatives = operand.value.alternatives
+        if 1 < len(alternatives) <= MAX_ALTERNATIVES:
+            results = [
+                apply(frame, op, {**operands, name: Operand(alternative, operand.node)}, node)
+                for alternative in alternatives
+            ]
+            return join(frame, results)
+    values = {name: operand.value for name, operand in operands.items()}
+    inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
+    args = Operands(values)
+    range_ = op.shape(args)
+    reach = _reach(op, inputs, range_)
+    refined = relations.refine(frame, op, values, range_, reach)
+    own_reason = False
+    if refined is not None:
+        own_reason = range_ is None or refined[0] != range_
+        range_, reach = refined
+    dtype = _dtype(op, values)
+    if range_ is not None:
+        range_ = round_to(range_, dtype if dtype in WIDER else "float32") if not _integral(dtype) else range_
+    place = frame.place(node)
+    result = Value(
+        kind=_kind(op, values),
+        range=range_,
+        reach=reach,
+        ident=_ident(frame, op, values),
+        dtype=dtype,
+        grad=_grad(frame, op, inputs),
+        made_by=Application(op.name, values, place),
+        because=_because(op, values, range_, place, own_reason),
+        hazards=frozenset().union(*(v.hazards for v in inputs)) if inputs else frozenset(),
+        maybe_empty=not op.reduces and any(v.maybe_empty for v in inputs),
+        tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
+    )
+    if op.name in REPAIRS:
+        result = REPAIRS[op.name](frame, operands, result, node)
+    unmet = tuple(need for need in op.needs if _is_unmet(need, values))
+    if op.name in frame.session.listened or unmet:
+        site = record(frame, op.name, operands, node, result)
+        site.unmet = unmet
+        if unmet and result.kind in ("tensor", "unknown"):
+            result = result.but(hazards=result.hazards | {site})
+            site.result = result
+    if op.returns == "tuple":
+        later = result.but(range=op.rest, ident=frame.session.fresh(), made_by=result.made_by)
+        result = result.but(items=(result, later), kind="tuple")
+    return result
+
+
+def record(
+    frame: Frame, op: str, operands: Mapping[str, Operand], node: cst.CSTNode, result: Value, payload: object = None
+) -> Site:
+    """Put a site on the list that the rules are shown after the definition has run."""
+    site = Site(
+        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname, payload=payload
+    )
+    if not frame.session.muted:
+        frame.session.sites.append(site)
+    return site
+
+
+def repair(frame: Frame, value: Value, node: cst.CSTNode, range_: Interval | None = None) -> Value:
+    """The value after its bad elements were masked, filled or selected away at `node`."""
+    if value.hazards:
+        for site in value.hazards:
+            site.repaired.append(frame.place(node))
+        value = value.but(hazards=frozenset())
+    return value if range_ is None else value.but(range=range_)
+
+
+def escape(value: Value) -> None:
+    """The value leaves the definition as it is: what is wrong inside goes with it."""
+    for site in value.hazards:
+        site.escaped = True
+    for item in value.items or ():
+        escape(item)
+
+
+def join(frame: Frame, values: list[Value]) -> Value:
+    """What a variable is where several branches meet."""
+    first = values[0]
+    if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
+        hazards = frozenset().union(*(v.hazards for v in values))
+        return first if hazards == first.hazards else first.but(hazards=hazards)
+    flat: list[Value] = []
+    for value in values:
+        flat.extend(value.alternatives or (value,))
+    known = [v.range for v in flat]
+    range_: Interval | None = None
+    if all(r is not None for r in known):
+        range_ = known[0]
+        for other in known[1:]:
+            assert range_ is not None and other is not None
+            range_ = range_.join(other)
+    kinds = {v.kind for v in flat if v.kind != "none"}
+    dtypes = {v.dtype for v in flat}
+    grads = {v.grad for v in flat}
+    refs = {id(v.ref) for v in flat}
+    same_length = len({len(v.items) if v.items is not None else -1 for v in flat}) == 1
+    items = None
+    if same_length and first.items is not None:
+        items = tuple(join(frame, [v.items[i] for v in flat if v.items]) for i in range(len(first.items)))
+    return Value(
+        kind=kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
+        range=range_,
+        reach=max(v.reach for v in flat),
+        ident=frame.session.fresh(),
+        dtype=dtypes.pop() if len(dtypes) == 1 else None,
+        grad=grads.pop() if len(grads) == 1 else None,
+        because=next((v.because for v in flat if v.because), None),
+        hazards=frozenset().union(*(v.hazards for v in flat)),
+        const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
+        items=items,
+        ref=first.ref if len(refs) == 1 else None,
+        alternatives=tuple(flat) if len(flat) <= MAX_ALTERNATIVES and items is None else (),
+        maybe_empty=any(v.maybe_empty for v in flat),
+        tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
+    )
+
+
+def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
+    if range_ is None:
+        known = [v.reach for v in inputs if v.kind != "number"] or [Confidence.LIKELY]
+        return min(Confidence.LIKELY, *known)
+    if op.name not in PASSES:
+        return op.attains
+    varying = [v.reach for v in inputs if v.range is not None and v.range.point is None]
+    if not varying:
+        return min((v.reach for v in inputs), default=op.attains)
+    return varying[0] if len(varying) == 1 else min(Confidence.LIKELY, *varying)
+
+
+OPERATORS = frozenset({"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"})
+# the result is at an end of its range exactly when the one varying input is
+PASSES = frozenset(
+    """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
+    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
+    """.split()
+)
+
+
+def _dtype(op: Op, values: Mapping[str, Value]) -> str | None:
+    given = values.get("dtype")
+    if given is not None and isinstance(given.ref, str):
+        return given.ref.removeprefix("torch.").removeprefix("numpy.")
+    match op.dtype:
+        case "bool":
+            return "bool"
+        case "integer":
+            return "int64"
+        case "complex":
+            return "complex64"
+        case _:
+            pass
+    tensors = [v for v in values.values() if v.kind in ("tensor", "unknown") and v.kind != "none"]
+    if not tensors:
+        return None
+    if op.dtype == "same":
+        return tensors[0].dtype
+    dtypes = {v.dtype for v in tensors}
+    complex_ = [v.dtype for v in values.values() if v.is_complex and v.dtype]
+    if op.dtype == "real":
+        kept = tensors[0].dtype
+        return {"complex64": "float32", "complex128": "float64"}.get(kept or "", kept)
+    if complex_:
+        return complex_[0]
+    if None in dtypes:
+        return None
+    floating = [d for d in dtypes if d in WIDER]
+    if floating:
+        return max(floating, key=WIDER.__getitem__)
+    return "float32" if op.dtype == "float" else next(iter(dtypes))
+
+
+def _integral(dtype: str | None) -> bool:
+    return dtype is not None and (dtype == "bool" or dtype.lstrip("u").startswith("int"))
+
+
+def _kind(op: Op, values: Mapping[str, Value]) -> str:  # type: ignore[return]
+    match op.returns:
+        case "number":
+            return "number"
+        case "tuple" | "tensor":
+            kinds = {v.kind for v in values.values()}
+            if op.name in OPERATORS and "tensor" not in kinds:
+                return "number" if kinds <= {"number"} else "unknown"
+            return "tensor"
+        case "distribution":
+            return "distribution"
+        case _:
+            return "unknown"
+
+
+def _ident(frame: Frame, op: Op, values: Mapping[str, Value]) -> int:
+    if op.random:
+        return frame.session.fresh()
+    first = next(iter(values.values()), None)
+    if op.name in SAME_ELEMENTS and first is not None:
+        return first.ident
+    return frame.session.intern((op.name, *((name, value.ident) for name, value in values.items())))
+
+
+def _grad(frame: Frame, op: Op, inputs: list[Value]) -> bool | None:
+    if frame.no_grad or not op.differentiable or op.name == "detach":
+        return False
+    grads = {v.grad for v in inputs if v.kind != "number"}
+    if True in grads:
+        return True
+    return None if None in grads else False
+
+
+def _because(
+    op: Op, values: Mapping[str, Value], range_: Interval | None, place: object, own: bool
+) -> Reason | None:
+    if range_ is None:
+        return None
+    sources = [v.because for v in values.values() if v.because is not None and v.kind != "number"]
+    fresh = own or op.name not in PASSES
+    if not fresh:
+        return sources[0] if sources else None
+    shown = f"{op.name} on line {{row}} gives {range_}".replace("{", "{{").replace("}", "}}").replace("{{row}}", "{row}")
+    return Reason(shown, place, None)  # type: ignore[arg-type]
+
+
+def _is_unmet(need: Need, values: Mapping[str, Value]) -> bool:
+    value = values.get(need.parameter)
+    if value is None or value.kind not in ("tensor", "unknown"):
+        return False
+    return value.range is None or not value.range.without_nan().within(need.domain)

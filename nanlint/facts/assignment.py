@@ -1,0 +1,113 @@
+"""Binding values to targets: names, attributes, items, unpacking, and repair in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts import narrow
+from nanlint.facts.apply import escape, join, repair
+from nanlint.facts.builtin import element_of
+from nanlint.facts.frame import narrowed
+from nanlint.facts.functions import Instance
+from nanlint.facts.value import Value
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+
+__all__ = ["assign", "element_of", "rebind"]
+
+
+def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
+    """Bind the value to the target."""
+    if isinstance(target, cst.Name):
+        frame.env.vars[target.value] = value
+    elif isinstance(target, cst.Attribute):
+        owner = frame.evaluate(target.value)
+        if isinstance(owner.ref, Instance):
+            owner.ref.attrs[target.attr.value] = value
+        else:
+            escape(value)
+        if owner.kind in ("tensor", "unknown") and target.attr.value == "data":
+            rebind(frame, target.value, value.but(grad=owner.grad))
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        _unpack(frame, target, value)
+    elif isinstance(target, cst.Subscript):
+        _store(frame, target, value)
+    elif isinstance(target, cst.StarredElement):
+        assign(frame, target.value, Value("tuple", ident=frame.session.fresh()))
+
+
+def rebind(frame: Frame, node: cst.CSTNode, value: Value) -> None:
+    """After an in-place operation: the name or attribute now holds the new value."""
+    if isinstance(node, cst.Name):
+        if node.value in frame.env.vars:
+            frame.env.vars[node.value] = value
+    elif isinstance(node, cst.Attribute):
+        owner = frame.evaluate(node.value)
+        if isinstance(owner.ref, Instance):
+            owner.ref.attrs[node.attr.value] = value
+        elif node.attr.value == "data":
+            rebind(frame, node.value, value)
+
+
+def _unpack(frame: Frame, target: cst.Tuple | cst.List, value: Value) -> None:
+    elements = target.elements
+    starred = any(isinstance(e, cst.StarredElement) for e in elements)
+    for i, element in enumerate(elements):
+        if value.items is not None and not starred and len(value.items) == len(elements):
+            part = value.items[i]
+        elif value.items is not None and len(value.items) == 2 and len(elements) > 2 and value.made_by:
+            part = value.items[0]
+        elif value.op == "shape":
+            of = value.made_by
+            part = Value(
+                "number", None, Confidence.POSSIBLE, frame.session.intern(("size", value.ident, i)), "int64", False,
+                made_by=type(of)("size", dict(of.args), of.place) if of else None,
+            )  # fmt: skip
+        else:
+            part = element_of(frame, value)
+        assign(frame, element.value, part)
+
+
+def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
+    base = frame.evaluate(target.value)
+    if base.kind == "dict" and isinstance(base.ref, dict) and len(target.slice) == 1:
+        index = target.slice[0].slice
+        key = frame.evaluate(index.value) if isinstance(index, cst.Index) else None
+        if key is not None and key.is_literal and isinstance(key.const, (str, int)):
+            base.ref[key.const] = value
+            escape(value)
+            return
+    escape(value)
+    if base.kind not in ("tensor", "unknown"):
+        return
+    indices = [frame.evaluate(e.slice.value) if isinstance(e.slice, cst.Index) else None for e in target.slice]
+    mask = next((i for i in indices if i is not None and i.dtype == "bool" and i.kind in ("tensor", "unknown")), None)
+    kept = base
+    if mask is not None:
+        env = frame.env.copy()
+        narrow.teach(env, mask, False)
+        kept = repair(frame, base, target)
+        if kept.range is not None and base.hazards:
+            kept = repair(frame, kept, target, finite(kept))
+        if base.ident in env.facts:
+            kept = narrowed(kept, env.facts[base.ident])
+    merged = join(frame, [kept, value.but(kind="tensor")])
+    result = merged.but(
+        kind=base.kind, ident=frame.session.fresh(), alternatives=(), made_by=None, dtype=base.dtype,
+        reach=merged.reach if merged.range is not None else min(Confidence.LIKELY, kept.reach),
+        maybe_empty=base.maybe_empty, tensor_if=base.tensor_if + ((base.ident,) if base.kind == "unknown" else ()),
+        hazards=kept.hazards,
+    )  # fmt: skip
+    rebind(frame, target.value, result)
+
+
+def finite(value: Value):  # type: ignore[no-untyped-def]
+    from nanlint.interval import FINITE
+
+    assert value.range is not None
+    met = value.range.meet(FINITE)
+    return value.range if met.empty else met

@@ -1,0 +1,141 @@
+"""What `x.name` is: of a tensor, an instance, an imported module, a constant of a dtype."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nanlint.facts.apply import apply, record
+from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
+from nanlint.facts.lookup import constant, dotted
+from nanlint.facts.value import Application, Operand, Value, literal
+from nanlint.finding import Confidence
+from nanlint.interval import exactly
+from nanlint.ops import DTYPES, TABLE
+from nanlint.ops.names import torch_names
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Frame
+
+CONSTANTS = {
+    "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "tau": math.tau,
+    "Inf": math.inf, "infty": math.inf, "NaN": math.nan, "NAN": math.nan,
+}  # fmt: skip
+DTYPE_NAMES = {
+    "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "cfloat": "complex64",
+    "cdouble": "complex128", "float_": "float64",
+}  # fmt: skip
+VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
+NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})
+CHECKED = ("torch.", "torch.nn.", "torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.", "torch.optim.")
+
+
+def dtype_name(name: str) -> str | None:
+    """The dtype that `torch.float`, `numpy.float32` and the like name."""
+    head, _, last = name.rpartition(".")
+    last = DTYPE_NAMES.get(last, last)
+    known = last in DTYPES or last in ("bool", "uint8", "int8", "int16", "int32", "int64", "complex32")
+    return last if head in ("torch", "numpy") and known else None
+
+
+def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
+    """The value of an attribute; an unknown one keeps its value number from use to use."""
+    value = base.value
+    match value.kind:
+        case "name":
+            return _of_name(frame, str(value.ref), name, node)
+        case "instance" if isinstance(value.ref, Instance):
+            return _of_instance(frame, value, value.ref, name, node)
+        case "instance" if isinstance(value.ref, tuple) and value.ref[0] == "finfo":
+            return _of_finfo(frame, value.ref[1], name)
+        case "class" if isinstance(value.ref, ClassRef):
+            method = value.ref.method(name)
+            if method is not None:
+                bound = method.bind(value) if "classmethod" in method.decorators else method
+                return Value("function", ident=frame.session.intern(("attr", value.ident, name)), ref=bound)
+            found = value.ref.attribute(name)
+            return found if found is not None else _unknown(frame, value, name)
+        case "tensor" | "unknown" | "number":
+            return _of_tensor(frame, base, name, node)
+        case "tuple" if value.items is not None and name in ("values", "indices") and len(value.items) == 2:
+            return value.items[0 if name == "values" else 1]
+        case "super":
+            return _unknown(frame, value, name)
+        case _:
+            return _unknown(frame, value, name)
+
+
+def _unknown(frame: Frame, base: Value, name: str) -> Value:
+    return Value(ident=frame.session.intern(("attr", base.ident, name)))
+
+
+def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
+    full = f"{base}.{name}"
+    if base in ("torch", "numpy", "math", "np") and name in CONSTANTS:
+        number = CONSTANTS[name]
+        if math.isnan(number):
+            return Value("number", exactly(number), Confidence.CERTAIN, frame.session.intern(("const", "nan")))
+        return constant(frame, number)
+    if "unknown-name" in frame.session.listened and f"{base}." in CHECKED and not name.startswith("_"):
+        if full not in torch_names() and f"{base}." != "torch." or full in REMOVED:
+            record(frame, "unknown-name", {}, node, frame.unknown(), full)
+    return dotted(frame, full)
+
+
+REMOVED = frozenset[str]()
+
+
+def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:
+    facts = DTYPES.get(dtype) or DTYPES["float32"]
+    number = {
+        "eps": facts.eps, "max": facts.max, "min": facts.min, "tiny": facts.smallest_normal, "smallest_normal": facts.smallest_normal,
+        "resolution": facts.eps, "smallest_subnormal": facts.smallest,
+    }.get(name)  # fmt: skip
+    if number is None:
+        return frame.unknown(kind="number")
+    made = literal(number, frame.session.intern(("finfo", dtype, name)))
+    return made
+
+
+def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.CSTNode) -> Value:
+    if name in instance.attrs:
+        return instance.attrs[name]
+    method = instance.cls.method(name)
+    if method is not None:
+        bound = method.bind(value)
+        if any(d.rsplit(".", 1)[-1] in ("property", "cached_property") for d in method.decorators):
+            return invoke(frame, bound, (), {}, node)
+        return Value("function", ident=frame.session.intern(("attr", value.ident, name)), ref=bound)
+    found = instance.cls.attribute(name)
+    if found is not None:
+        return found
+    return Value(ident=frame.session.intern(("attr", value.ident, name)))
+
+
+def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
+    value = base.value
+    session = frame.session
+    if name in VIEW_ATTRIBUTES:
+        return apply(frame, TABLE[VIEW_ATTRIBUTES[name]], {"input": base}, node)
+    if name == "shape":
+        ident = session.intern(("shape", value.ident))
+        return Value("unknown", ident=ident, made_by=Application("shape", {"input": value}, frame.place(node)))
+    if name == "data":
+        return value.but(grad=False)
+    if name in ("real", "imag") and value.kind == "tensor":
+        return apply(frame, TABLE[name], {"input": base}, node)
+    if name in NUMBER_ATTRIBUTES:
+        return Value("number", ident=session.intern(("attr", value.ident, name)))
+    if name == "dtype" and value.dtype is not None:
+        return dotted(frame, f"torch.{value.dtype}")
+    if name == "dtype":
+        return Value(ident=session.intern(("dtype", value.ident)), made_by=Application("dtype", {"input": value}, frame.place(node)))
+    if name == "grad":
+        return Value("tensor", None, Confidence.LIKELY, session.intern(("attr", value.ident, name)), grad=False,
+                     made_by=Application("grad", {"input": value}, frame.place(node)))  # fmt: skip
+    found = value.ref.get(name) if value.kind == "unknown" and isinstance(value.ref, dict) else None
+    return found if found is not None else Value(ident=session.intern(("attr", value.ident, name)))
+
+

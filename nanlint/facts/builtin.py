@@ -1,0 +1,166 @@
+"""Python's own functions on values: `len`, `max`, `float`, `range`, and the module math."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nanlint.facts.apply import apply, join
+from nanlint.facts.attributes import attribute
+from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE_NONNEGATIVE
+from nanlint.ops import TABLE, by_spelling
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Frame
+
+SEQUENCES = frozenset({"list", "tuple", "sorted", "reversed", "set", "iter", "frozenset"})
+
+
+def call(frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    """The result of a builtin; unknown for those that say nothing about numbers."""
+    values = [operand.value for operand in positional]
+    first = values[0] if values else None
+    session = frame.session
+    if name == "super":
+        receiver = next(iter(frame.env.vars.values()), None)
+        owner = frame.owner
+        return Value("super", ident=session.fresh(), ref=(owner, receiver if receiver and receiver.kind == "instance" else None))
+    if first is None:
+        return frame.unknown()
+    if name == "len":
+        if first.items is not None:
+            return literal(len(first.items), session.intern(("const", repr(len(first.items)))))
+        return counted(frame, "len", first, node)
+    if name in ("max", "min"):
+        return _extremum(frame, name, positional, node)
+    if name in ("float", "int", "bool", "complex", "round"):
+        return as_number(frame, name, first, node)
+    if name == "abs":
+        return apply(frame, TABLE["abs"], {"input": positional[0]}, node)
+    if name == "pow" and len(positional) == 2:
+        return apply(frame, TABLE["pow"], {"input": positional[0], "exponent": positional[1]}, node)
+    if name == "range":
+        return Value("tuple", ident=session.fresh(), ref=("range", *values[:3]))
+    if name in SEQUENCES:
+        return first if first.kind == "tuple" else Value("tuple", ident=session.fresh(), ref=("each", element_of(frame, first)))
+    if name == "enumerate":
+        pair = Value("tuple", ident=session.fresh(), items=(_count(frame), element_of(frame, first)))
+        return Value("tuple", ident=session.fresh(), ref=("each", pair))
+    if name == "zip":
+        pair = Value("tuple", ident=session.fresh(), items=tuple(element_of(frame, v) for v in values))
+        return Value("tuple", ident=session.fresh(), ref=("each", pair))
+    if name == "sum":
+        element = element_of(frame, first)
+        if element.kind in ("tensor", "number") and element.range is not None and "sum" in TABLE:
+            total = apply(frame, TABLE["sum"], {"input": Operand(element.but(kind="tensor"), node)}, node)
+            return total.but(kind=element.kind, ident=session.fresh(), reach=min(total.reach, Confidence.LIKELY))
+        return frame.unknown(kind=element.kind if element.kind in ("tensor", "number") else "unknown")
+    if name == "getattr" and len(values) > 1 and isinstance(values[1].const, str):
+        return attribute(frame, positional[0], values[1].const, node)
+    if name in ("isinstance", "hasattr", "callable", "any", "all", "issubclass"):
+        return frame.unknown(kind="number", dtype="bool")
+    if name in ("str", "repr", "format", "input", "chr"):
+        return frame.unknown(kind="string")
+    if name in ("id", "hash", "ord"):
+        return frame.unknown(kind="number")
+    return frame.unknown()
+
+
+def counted(frame: Frame, op: str, of: Value, node: cst.CSTNode) -> Value:
+    """A count of elements, rows or the like: not negative, and zero only for something empty."""
+    return Value(
+        "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern((op, of.ident)), "int64", False,
+        made_by=Application(op, {"input": of}, frame.place(node)),
+    )  # fmt: skip
+
+
+def _count(frame: Frame) -> Value:
+    return Value("number", FINITE_NONNEGATIVE, Confidence.CERTAIN, frame.session.fresh(), "int64", False)
+
+
+def as_number(frame: Frame, name: str, value: Value, node: cst.CSTNode) -> Value:
+    """`float(x)` and the like: the number that a tensor or number holds."""
+    if value.is_literal and isinstance(value.const, (int, float, str, bool)):
+        try:
+            const = {"float": float, "int": int, "bool": bool, "round": round}[name](value.const)
+        except (KeyError, ValueError, OverflowError, TypeError):
+            return frame.unknown(kind="number")
+        if isinstance(const, float) and math.isnan(const):
+            return Value("number", None, Confidence.CERTAIN, frame.session.intern(("const", "nan")))
+        return literal(const, frame.session.intern(("const", repr(const))))
+    keeps = name in ("float", "complex")
+    return value.but(
+        kind="number", grad=False, const=ABSENT, items=None, alternatives=(), ref=None,
+        range=value.range if keeps else None, ident=value.ident if keeps else frame.session.intern((name, value.ident)),
+    )  # fmt: skip
+
+
+def _extremum(frame: Frame, name: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+    op = TABLE["maximum" if name == "max" else "minimum"]
+    if len(positional) < 2:
+        return frame.unknown(kind="number" if positional[0].value.kind == "number" else "unknown")
+    result = positional[0].value
+    parameters = op.parameters
+    for operand in positional[1:]:
+        result = apply(frame, op, {parameters[0]: Operand(result, node), parameters[1]: operand}, node)
+    if all(o.value.kind == "number" for o in positional):
+        return result.but(kind="number")
+    # max(n, 1) of a thing not known to be a tensor is a number as far as anybody can see
+    return result.but(kind="unknown") if all(o.value.kind != "tensor" for o in positional) else result
+
+
+def element_of(frame: Frame, value: Value) -> Value:
+    """What iterating over the value gives."""
+    if value.items is not None:
+        return join(frame, list(value.items)) if value.items else frame.unknown()
+    if isinstance(value.ref, tuple) and value.ref:
+        if value.ref[0] == "each":
+            return value.ref[1].but(ident=frame.session.fresh()) if isinstance(value.ref[1], Value) else frame.unknown()
+        if value.ref[0] == "range":
+            return _count(frame).but(ident=frame.session.fresh())
+    if value.kind == "tensor":
+        return value.but(
+            ident=frame.session.fresh(), alternatives=(), made_by=Application("index", {"input": value}, value.made_by.place)
+            if value.made_by else None,
+        )  # fmt: skip
+    return frame.unknown()
+
+
+def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+    """A function of the module math: numbers in, numbers out."""
+    values = [operand.value for operand in positional]
+    function = getattr(math, name.removeprefix("math."), None)
+    if callable(function) and values and all(v.is_literal and isinstance(v.const, (int, float)) for v in values):
+        try:
+            const = function(*(v.const for v in values))
+        except (ValueError, OverflowError, TypeError, ArithmeticError):
+            return frame.unknown(kind="number")
+        if isinstance(const, (int, float)) and not (isinstance(const, float) and math.isnan(const)):
+            return literal(const, frame.session.intern(("const", repr(const))))
+    op = by_spelling("torch." + name.removeprefix("math."))
+    if op is not None and len(values) == 1 and values[0].range is not None:
+        range_ = op.shape(_One(values[0]))
+        if range_ is not None:
+            return Value("number", range_, min(values[0].reach, op.attains), frame.session.intern((name, values[0].ident)), grad=False)
+    return Value("number", ident=frame.session.intern((name, *(v.ident for v in values))), grad=False)
+
+
+class _One:
+    """A call with one argument."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def range(self, parameter: str):  # type: ignore[no-untyped-def]
+        return self.value.range if parameter == "input" else None
+
+    def const(self, parameter: str) -> object:
+        return None
+
+    def given(self, parameter: str) -> bool:
+        return parameter == "input"

@@ -1,0 +1,304 @@
+"""What a call gives: an op of the table, a function or class of the file, a module, a builtin, or the unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts import builtin, training
+from nanlint.facts.apply import apply, escape, join, record
+from nanlint.facts.attributes import attribute
+from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
+from nanlint.facts.methods import SPECIAL_METHODS
+from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
+from nanlint.facts.value import Operand, Value
+from nanlint.finding import Confidence
+from nanlint.ops import by_spelling, is_module
+from nanlint.ops.names import TENSOR_ONLY_METHODS
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
+           "min_val": "min", "max_val": "max", "p1": "input"}  # fmt: skip
+# what such functions do to their arguments is known to be harmless
+READERS = frozenset(
+    """builtins.print builtins.str builtins.repr builtins.format builtins.isinstance builtins.type builtins.hasattr
+    builtins.id builtins.callable torch.is_tensor torch.isnan torch.isfinite torch.isinf math.isnan math.isfinite""".split()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """A torch.nn module: the class by its full name, and what it was constructed with."""
+
+    dotted: str
+    op: Op | None
+    arguments: Mapping[str, Operand]
+    children: tuple[Value, ...] | None = None
+
+
+def arguments(frame: Frame, node: cst.Call) -> tuple[list[Operand], dict[str, Operand], bool]:
+    """The positional and named arguments; the flag says that some were unpacked from what is not known."""
+    positional: list[Operand] = []
+    keywords: dict[str, Operand] = {}
+    starred = False
+    for arg in node.args:
+        value = frame.evaluate(arg.value)
+        if arg.star == "*":
+            if value.items is not None:
+                positional.extend(Operand(item, arg.value) for item in value.items)
+            else:
+                starred = True
+        elif arg.star == "**":
+            if value.kind == "dict" and isinstance(value.ref, dict):
+                keywords.update({str(k): Operand(v, arg.value) for k, v in value.ref.items()})
+            starred = True
+        elif arg.keyword is not None:
+            keywords[arg.keyword.value] = Operand(value, arg.value)
+        else:
+            positional.append(Operand(value, arg.value))
+    return positional, keywords, starred
+
+
+def call(frame: Frame, node: cst.Call) -> Value:
+    """Evaluate a call."""
+    function = node.func
+    if isinstance(function, cst.Attribute):
+        base = Operand(frame.evaluate(function.value), function.value)
+        name = function.attr.value
+        kind = base.value.kind
+        if kind == "super":
+            positional, keywords, starred = arguments(frame, node)
+            return _super_call(frame, base.value, name, positional, keywords, node, starred)
+        if kind not in ("name", "instance", "class", "module") or (kind == "instance" and _is_foreign_method(base.value, name)):
+            positional, keywords, starred = arguments(frame, node)
+            training.observe(frame, name, base.value, positional, keywords, node)
+            return method_call(frame, base, name, positional, keywords, node, starred)
+        callee = attribute(frame, base, name, function)
+        positional, keywords, starred = arguments(frame, node)
+        training.observe(frame, name, base.value, positional, keywords, node)
+        if callee.kind == "unknown" and kind in ("instance", "module"):
+            return _unresolved(frame, callee, name, base.value, positional, keywords, node)
+        return invoke_value(frame, callee, positional, keywords, node, starred)
+    callee = frame.evaluate(function)
+    positional, keywords, starred = arguments(frame, node)
+    if isinstance(function, cst.Name):
+        training.observe(frame, function.value, frame.unknown(kind="name"), positional, keywords, node)
+    return invoke_value(frame, callee, positional, keywords, node, starred)
+
+
+def invoke_value(
+    frame: Frame, callee: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool = False
+) -> Value:
+    """Call a value."""
+    if len(callee.alternatives) > 1:
+        return join(frame, [invoke_value(frame, c, positional, keywords, node, starred) for c in callee.alternatives])
+    match callee.kind:
+        case "name":
+            return dotted_call(frame, str(callee.ref), positional, keywords, node, starred)
+        case "function" if isinstance(callee.ref, FunctionRef):
+            return invoke(frame, callee.ref, positional, keywords, node, starred)
+        case "class":
+            return instantiate(frame, callee.ref, positional, keywords, node, starred)
+        case "instance" if isinstance(callee.ref, Instance):
+            method = callee.ref.cls.method("forward") or callee.ref.cls.method("__call__")
+            if method is not None:
+                return invoke(frame, method.bind(callee), positional, keywords, node, starred)
+        case "module" if isinstance(callee.ref, Module):
+            return module_call(frame, callee.ref, positional, keywords, node)
+        case _:
+            pass
+    return unknown_call(frame, positional, keywords)
+
+
+def unknown_call(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:
+    """A call of something not in view: whatever goes in may be used there as it is."""
+    for operand in (*positional, *keywords.values()):
+        escape(operand.value)
+    return frame.unknown()
+
+
+def bind_op(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
+    """Operands by parameter name; more positional ones than the op has parameters are dropped."""
+    bound = dict(zip(op.parameters, positional))
+    for name, operand in keywords.items():
+        bound[RENAMED.get(name, name) if name not in op.parameters else name] = operand
+    first = op.parameters[0] if op.parameters else None
+    if first is not None and first in bound and next(iter(bound)) != first:
+        bound = {first: bound.pop(first), **bound}
+    return bound
+
+
+def dotted_call(
+    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool = False
+) -> Value:
+    """A call of an imported function or class."""
+    special = SPECIAL_FUNCTIONS.get(name)
+    if special is not None:
+        return special(frame, positional, keywords, node)
+    if name.startswith("builtins."):
+        result = builtin.call(frame, name.removeprefix("builtins."), positional, keywords, node)
+        if name not in READERS and result.kind == "unknown":
+            for operand in (*positional, *keywords.values()):
+                escape(operand.value)
+        return result
+    if name.startswith("math."):
+        return builtin.math_call(frame, name, positional, node)
+    op = by_spelling(name)
+    if is_module(name):
+        return construct(frame, name, op, positional, keywords)
+    if op is None:
+        return foreign(frame, name, positional, keywords, node)
+    numpy = name.startswith("numpy.")
+    bound = bind_op(op, positional, keywords)
+    if not bound and op.parameters and op.parameters[0] == "input":
+        return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
+    bound = gathered(frame, op, bound)
+    if name.startswith("torch.Tensor."):
+        numpy = False
+    if not numpy and op.parameters and op.parameters[0] == "input":
+        first = bound.get("input")
+        if first is not None and first.value.kind == "unknown":
+            frame.session.tensors.add(first.value.ident)
+    result = apply(frame, op, bound, node)
+    if numpy and result.kind in ("tensor", "unknown"):
+        all_numbers = all(o.value.kind == "number" for o in bound.values())
+        result = result.but(grad=False, dtype=result.dtype or "float64", kind="number" if all_numbers and op.parameters[:1] == ("input",) else result.kind)
+    return result
+
+
+def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Operand]:
+    """For `cat`, `stack` and the like: the elements of the list as one operand."""
+    first = bound.get("input")
+    if first is None or first.value.kind != "tuple":
+        return bound
+    value = first.value
+    if isinstance(value.ref, tuple) and value.ref[0] == "each":
+        element: Value = value.ref[1]
+        merged = element.but(ident=value.ident, alternatives=())
+    elif value.items:
+        merged = join(frame, list(value.items)).but(alternatives=())
+    else:
+        merged = frame.unknown()
+    if merged.kind != "tensor":
+        merged = merged.but(kind="tensor", reach=min(merged.reach, Confidence.LIKELY))
+    return {**bound, "input": Operand(merged, first.node)}
+
+
+def method_call(
+    frame: Frame, base: Operand, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+) -> Value:
+    """`x.name(...)` of a value that is no module, class or instance of the file."""
+    value = base.value
+    special = SPECIAL_METHODS.get(name)
+    if special is not None:
+        result = special(frame, base, positional, keywords, node)
+        if result is not None:
+            return result
+    op = by_spelling(f"torch.Tensor.{name}") if value.kind in ("tensor", "unknown", "number") else None
+    if op is not None and (value.kind != "unknown" or _fits(op, positional, keywords, starred)):
+        if value.kind == "unknown" and name in TENSOR_ONLY_METHODS:
+            frame.session.tensors.add(value.ident)
+        bound = bind_op(op, [base, *positional], keywords)
+        result = apply(frame, op, bound, node)
+        if value.kind == "unknown" and name not in TENSOR_ONLY_METHODS and result.kind == "tensor":
+            result = result.but(kind="unknown")
+        if name.endswith("_") and not name.endswith("__"):
+            frame.rebind(base.node, result)
+        return result
+    return _unresolved(frame, value, name, value, positional, keywords, node)
+
+
+def _fits(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand], starred: bool) -> bool:
+    """The arguments can be those of the tensor method, so an unknown receiver may be a tensor."""
+    if any(o.value.kind in ("string", "dict", "function", "class") for o in (*positional, *keywords.values())):
+        return False
+    return len(op.parameters) > 1 or not (positional or keywords)
+
+
+def _is_foreign_method(value: Value, name: str) -> bool:
+    if not isinstance(value.ref, Instance):
+        return True
+    instance = value.ref
+    return (
+        name not in instance.attrs
+        and instance.cls.method(name) is None
+        and instance.cls.attribute(name) is None
+        and name in SPECIAL_METHODS
+    )
+
+
+def _unresolved(
+    frame: Frame, callee: Value, name: str, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
+    """A method of something not in view."""
+    result = unknown_call(frame, positional, keywords)
+    return result
+
+
+def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:
+    """An object of a torch.nn class."""
+    given = dict(zip(op.constructor, positional)) if op is not None else {}
+    given.update(keywords)
+    children: tuple[Value, ...] | None = None
+    last = name.rsplit(".", 1)[-1]
+    if last in ("Sequential", "ModuleList"):
+        listed = [o.value for o in positional]
+        if len(listed) == 1 and listed[0].kind == "tuple":
+            items = listed[0].items
+            if items is None and isinstance(listed[0].ref, tuple):
+                items = (listed[0].ref[1],)
+            listed = list(items) if items is not None else [frame.unknown()]
+        if len(listed) == 1 and listed[0].kind == "dict":
+            listed = list(listed[0].ref.values()) if listed[0].ref else [frame.unknown()]
+        children = tuple(listed)
+        if last == "ModuleList":
+            return Value("tuple", ident=frame.session.fresh(), items=children if children else None)
+    return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))
+
+
+def module_call(frame: Frame, module: Module, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    """Apply a torch.nn module to its inputs."""
+    if module.children is not None and module.dotted.endswith("Sequential"):
+        current = list(positional)
+        result = positional[0].value if positional else frame.unknown()
+        for child in module.children:
+            result = invoke_value(frame, child, current, {}, node)
+            if result.kind == "unknown":
+                result = frame.unknown(kind="tensor", reach=Confidence.LIKELY, grad=True)
+            current = [Operand(result, node)]
+        return result
+    if module.op is None:
+        for operand in positional:
+            escape(operand.value)
+        return frame.unknown(kind="tensor", reach=Confidence.LIKELY, grad=None if frame.no_grad else True)
+    op = module.op
+    inputs = [p for p in op.parameters if p not in op.constructor]
+    bound = dict(zip(inputs, positional))
+    bound.update({k: v for k, v in keywords.items() if k in op.parameters})
+    for parameter, operand in module.arguments.items():
+        bound.setdefault(parameter, operand)
+    first = bound.get(op.parameters[0]) if op.parameters else None
+    if first is not None and first.value.kind == "unknown":
+        frame.session.tensors.add(first.value.ident)
+    result = apply(frame, op, bound, node)
+    weighted = "weight" in op.parameters and op.name not in ("nll_loss", "cross_entropy")
+    return result.but(grad=True) if weighted and not frame.no_grad else result
+
+
+def _super_call(
+    frame: Frame, value: Value, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+) -> Value:
+    owner, receiver = value.ref
+    method = owner.method(name, after=owner) if owner is not None else None
+    if method is None or receiver is None:
+        return unknown_call(frame, positional, keywords)
+    return invoke(frame, method.bind(receiver), positional, keywords, node, starred)
+
+
+__all__ = ["Module", "arguments", "call", "construct", "dotted_call", "invoke_value", "record"]

@@ -1,0 +1,206 @@
+"""The state of an interpretation: one `Session` for a file, one `Frame` for a running definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nanlint.facts.value import Value
+from nanlint.finding import Confidence, Position
+from nanlint.interval import Interval
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.training import Event
+    from nanlint.site import Site
+    from nanlint.source import ClassEntry, Definition, Source
+
+MAX_DEPTH = 4
+MAX_STEPS = 40_000
+
+
+class GiveUp(Exception):
+    """A definition costs more than its budget; what was found until then is kept."""
+
+
+class Place(NamedTuple):
+    """A node of the syntax tree and the definition that holds it; rows are worked out only when asked for."""
+
+    unit: Definition | ClassEntry
+    node: cst.CSTNode
+
+    def __repr__(self) -> str:
+        return f"Place({type(self.node).__name__} in {self.unit.qualname})"
+
+
+class Env:
+    """The variables at one point, and what guards have taught of expressions by their value number."""
+
+    __slots__ = ("facts", "marks", "vars")
+
+    def __init__(
+        self,
+        vars: dict[str, Value] | None = None,
+        facts: dict[int, Interval] | None = None,
+        marks: frozenset[tuple[str, int]] = frozenset(),
+    ) -> None:
+        self.vars = vars if vars is not None else {}
+        self.facts = facts if facts is not None else {}
+        self.marks = marks
+
+    def copy(self) -> Env:
+        return Env(dict(self.vars), dict(self.facts), self.marks)
+
+    def learn(self, ident: int, range: Interval) -> None:
+        """The value with that number lies in `range` from here on."""
+        known = self.facts.get(ident)
+        self.facts[ident] = range if known is None else known.meet(range)
+
+    def mark(self, word: str, ident: int) -> None:
+        """A fact that is no interval: `("nonempty", x)`, `("some", mask)`."""
+        self.marks |= {(word, ident)}
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One file under interpretation."""
+
+    source: Source
+    listened: frozenset[str]
+    evaluators: dict[type, Callable[..., Value]]
+    executors: dict[type, Callable[..., Any]]
+    sites: list[Site] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tensors: set[int] = field(default_factory=set)
+    interned: dict[Hashable, int] = field(default_factory=dict)
+    calls: dict[Hashable, Value] = field(default_factory=dict)
+    instances: dict[str, Value] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
+    module: Frame | None = None
+    running: set[int] = field(default_factory=set)
+    start_module: Callable[[], None] | None = None
+    run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
+    muted: int = 0
+    nested: list[tuple[Any, Frame]] = field(default_factory=list)
+    steps: int = 0
+    counter: int = 0
+
+    def fresh(self) -> int:
+        """A value number that no other value has."""
+        self.counter += 1
+        return self.counter
+
+    def intern(self, key: Hashable) -> int:
+        """The value number of an expression known by its key."""
+        found = self.interned.get(key)
+        if found is None:
+            found = self.interned[key] = self.fresh()
+        return found
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node."""
+        import libcst
+
+        return libcst.Module([]).code_for_node(node)
+
+    def row(self, place: Place) -> int:
+        return self.source.span(place.unit, place.node)[0].row
+
+    def span(self, place: Place) -> tuple[Position, Position]:
+        return self.source.span(place.unit, place.node)
+
+
+@dataclass(slots=True, eq=False)
+class Loop:
+    """A loop being run: what `break` and `continue` carry out of its body."""
+
+    node: cst.CSTNode
+    broken: list[Env] = field(default_factory=list)
+    continued: list[Env] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One running definition.
+
+    `unit` holds the nodes that run here; `calls` are the places of the calls that led here from the definition
+    where the interpretation started (empty there: its sites are evaluated with what its own signature says).
+    """
+
+    session: Session
+    unit: Definition | ClassEntry
+    env: Env
+    outer: Frame | None = None
+    calls: tuple[Place, ...] = ()
+    owner: Any = None
+    no_grad: bool = False
+    returns: list[Value] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    globals: set[str] = field(default_factory=set)
+    qualname: str = ""
+
+    def place(self, node: cst.CSTNode) -> Place:
+        return Place(self.unit, node)
+
+    def evaluate(self, node: cst.BaseExpression) -> Value:
+        """The value of an expression here. Raises GiveUp when the budget of the definition is spent."""
+        session = self.session
+        session.steps += 1
+        if session.steps > MAX_STEPS:
+            raise GiveUp
+        evaluator = session.evaluators.get(type(node))
+        if evaluator is None:
+            return self.unknown()
+        value = evaluator(self, node)
+        learned = self.env.facts.get(value.ident)
+        if learned is not None and value.kind in ("tensor", "number", "unknown"):
+            value = narrowed(value, learned)
+        return value
+
+    def execute(self, node: cst.BaseStatement) -> bool:
+        """Run a statement; False when control does not go on behind it."""
+        executor = self.session.executors.get(type(node))
+        return True if executor is None else bool(executor(self, node))
+
+    def rebind(self, node: cst.CSTNode, value: Value) -> None:
+        """After an in-place operation on the thing at `node`, which now holds `value`."""
+        from nanlint.facts.assignment import rebind
+
+        rebind(self, node, value)
+
+    def unknown(self, **known: Any) -> Value:
+        return Value(ident=self.session.fresh(), **known)
+
+    def is_tensor(self, value: Value) -> bool:
+        """The value is a tensor for sure: made as one, or used as only a tensor can be, here or later."""
+        if value.kind == "tensor":
+            return True
+        tensors = self.session.tensors
+        return value.kind == "unknown" and (value.ident in tensors or any(i in tensors for i in value.tensor_if))
+
+    @contextmanager
+    def branch(self, env: Env) -> Iterator[Env]:
+        """Run in another environment; what it became is the value of the `with`."""
+        before, self.env = self.env, env
+        try:
+            yield env
+        finally:
+            self.env = before
+
+
+def narrowed(value: Value, learned: Interval) -> Value:
+    """The value, restricted by what a guard has taught."""
+    if value.range is None:
+        return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY))
+    met = value.range.meet(learned)
+    if met.empty:
+        return value
+    if (met.lo, met.hi, met.lo_open, met.hi_open, met.hole) == (
+        value.range.lo, value.range.hi, value.range.lo_open, value.range.hi_open, value.range.hole,
+    ):  # fmt: skip
+        return value
+    return value.but(range=met, alternatives=())

@@ -1,0 +1,292 @@
+"""Functions, classes and instances of the file itself, and running them with given arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from nanlint.facts.apply import escape, join
+from nanlint.facts.frame import MAX_DEPTH, Env, Frame, Session
+from nanlint.facts.parameters import parameter_value
+from nanlint.facts.value import Operand, Value
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.source import ClassEntry, Definition
+
+GRADLESS = ("no_grad", "inference_mode")
+# a decorator that keeps the function's meaning, or that is read elsewhere
+TRANSPARENT = frozenset({"staticmethod", "classmethod", "property", "cached_property", "functools.cached_property"})
+
+
+@dataclass(slots=True, eq=False)
+class FunctionRef:
+    """A function of the file: a definition of the index, or a node inside of one with its closure."""
+
+    definition: Definition | None
+    inner: cst.FunctionDef | cst.Lambda | None
+    name: str
+    unit: Definition | ClassEntry | None = None
+    closure: Frame | None = None
+    owner: ClassRef | None = None
+    bound: Value | None = None
+    given: tuple[Operand, ...] = ()
+    given_by_name: Mapping[str, Operand] = field(default_factory=dict)
+
+    @property
+    def node(self) -> cst.FunctionDef | cst.Lambda:
+        if self.inner is not None:
+            return self.inner
+        assert self.definition is not None
+        node = self.definition.node
+        assert isinstance(node, cst.FunctionDef)
+        return node
+
+    @property
+    def where(self) -> Definition | ClassEntry:
+        found = self.definition or self.unit
+        assert found is not None
+        return found
+
+    @property
+    def decorators(self) -> list[str]:
+        """The dotted text of each decorator, without its arguments."""
+        node = self.node
+        if isinstance(node, cst.Lambda):
+            return []
+        texts = []
+        for decorator in node.decorators:
+            expression = decorator.decorator
+            if isinstance(expression, cst.Call):
+                expression = expression.func
+            texts.append(cst.Module([]).code_for_node(expression))
+        return texts
+
+    def bind(self, receiver: Value) -> FunctionRef:
+        """The method as an attribute of an instance."""
+        return FunctionRef(self.definition, self.inner, self.name, self.unit, self.closure, self.owner, receiver)
+
+
+@dataclass(slots=True, eq=False)
+class ClassRef:
+    """A class of the file. `bases`: classes of the file, or the dotted names of others."""
+
+    name: str
+    qualname: str
+    bases: list[ClassRef | str] = field(default_factory=list)
+    methods: dict[str, FunctionRef] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    entry: ClassEntry | None = None
+    text: str = ""
+
+    def method(self, name: str, after: ClassRef | None = None) -> FunctionRef | None:
+        """The method by the order of the bases; with `after`, as `super()` in that class finds it."""
+        if after is None and name in self.methods:
+            return self.methods[name]
+        for base in (after or self).bases:
+            if isinstance(base, ClassRef):
+                found = base.method(name)
+                if found is not None:
+                    return found
+        return None
+
+    def attribute(self, name: str) -> Value | None:
+        if name in self.attributes:
+            return self.attributes[name]
+        for base in self.bases:
+            if isinstance(base, ClassRef) and (found := base.attribute(name)) is not None:
+                return found
+        return None
+
+    @property
+    def ancestors(self) -> set[str]:
+        """The dotted names of all foreign bases."""
+        names: set[str] = set()
+        for base in self.bases:
+            names |= {base} if isinstance(base, str) else base.ancestors
+        return names
+
+    def is_a(self, *endings: str) -> bool:
+        """Some foreign base has such a name, or a dotted name that ends so."""
+        return any(a == e or a.endswith("." + e) for a in self.ancestors for e in endings)
+
+    @property
+    def is_module(self) -> bool:
+        return any(a.startswith("torch.nn.") or a.endswith("Module") for a in self.ancestors)
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """An object of a class of the file."""
+
+    cls: ClassRef
+    attrs: dict[str, Value] = field(default_factory=dict)
+
+
+def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
+    """The class of an entry of the index, made once."""
+    found = session.classes.get(entry.qualname)
+    if isinstance(found, ClassRef):
+        return found
+    made = ClassRef(entry.name, entry.qualname, entry=entry)
+    session.classes[entry.qualname] = made
+    made.methods = {
+        name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()
+    }
+    for base in entry.bases:
+        made.bases.append(base_class(session, base))
+    if session.run_class is not None:
+        made.attributes = session.run_class(made, entry)
+    return made
+
+
+def base_class(session: Session, text: str) -> ClassRef | str:
+    """A base class by its dotted text in the source."""
+    index = session.source.index
+    if text in index.classes:
+        return class_of_entry(session, index.classes[text])
+    head, _, rest = text.partition(".")
+    known = index.imports.get(head, head)
+    return f"{known}.{rest}" if rest else known
+
+
+def make_lambda(frame: Frame, node: cst.Lambda) -> Value:
+    ref = FunctionRef(None, node, "<lambda>", frame.unit, frame, frame.owner)
+    return Value("function", ident=frame.session.fresh(), ref=ref)
+
+
+def make_function(frame: Frame, node: cst.FunctionDef) -> Value:
+    ref = FunctionRef(None, node, node.name.value, frame.unit, frame, None)
+    return Value("function", ident=frame.session.fresh(), ref=ref)
+
+
+def bind(
+    frame: Frame, ref: FunctionRef, positional: Sequence[Operand], keywords: Mapping[str, Operand], starred: bool
+) -> dict[str, Value]:
+    """Parameter values for a call: arguments, then defaults, then what the signature says."""
+    parameters = ref.node.params
+    bound: dict[str, Value] = {}
+    values = [operand.value for operand in (*ref.given, *positional)]
+    keywords = {**ref.given_by_name, **keywords}
+    if ref.bound is not None and "staticmethod" not in ref.decorators:
+        values.insert(0, ref.bound)
+    names = [*parameters.posonly_params, *parameters.params]
+    for parameter, value in zip(names, values):
+        bound[parameter.name.value] = value
+    if isinstance(parameters.star_arg, cst.Param):
+        rest = values[len(names) :]
+        name = parameters.star_arg.name.value
+        bound[name] = Value("tuple", ident=frame.session.fresh(), items=None if starred else tuple(rest))
+    known = {p.name.value for p in (*names, *parameters.kwonly_params)}
+    for key, operand in keywords.items():
+        if key in known:
+            bound[key] = operand.value
+    for parameter in (*names, *parameters.kwonly_params):
+        name = parameter.name.value
+        if name in bound:
+            continue
+        if parameter.default is not None and not starred:
+            home = Frame(frame.session, ref.where, Env(), ref.closure)
+            bound[name] = home.evaluate(parameter.default)
+        else:
+            bound[name] = parameter_value(frame, parameter, ref.where)
+    if parameters.star_kwarg is not None:
+        bound[parameters.star_kwarg.name.value] = frame.unknown()
+    return bound
+
+
+def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
+    """Parameter values for running a function by itself: what its signature says and no more."""
+    parameters = ref.node.params
+    bound: dict[str, Value] = {}
+    names = [*parameters.posonly_params, *parameters.params]
+    for i, parameter in enumerate((*names, *parameters.kwonly_params)):
+        if i == 0 and ref.bound is not None and "staticmethod" not in ref.decorators:
+            bound[parameter.name.value] = ref.bound
+        else:
+            bound[parameter.name.value] = parameter_value(frame, parameter, ref.where)
+    for star in (parameters.star_arg, parameters.star_kwarg):
+        if isinstance(star, cst.Param):
+            bound[star.name.value] = frame.unknown()
+    return bound
+
+
+def invoke(
+    frame: Frame,
+    ref: FunctionRef,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool = False,
+) -> Value:
+    """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""
+    session = frame.session
+    if len(frame.calls) >= MAX_DEPTH or id(ref.node) in session.running:
+        for operand in (*positional, *keywords.values()):
+            escape(operand.value)
+        return frame.unknown()
+    values = bind(frame, ref, positional, keywords, starred)
+    key = (id(ref.node), frame.no_grad, *((n, v.ident, v.range, v.kind, v.const if _plain(v) else 0) for n, v in values.items()))
+    known = session.calls.get(key)
+    if known is not None:
+        return known
+    place = frame.place(node)
+    inner = Frame(
+        session, ref.where, Env(values, dict(frame.env.facts), frame.env.marks), ref.closure, (*frame.calls, place), ref.owner,
+        frame.no_grad or runs_without_grad(ref), qualname=ref.name,
+    )  # fmt: skip
+    session.running.add(id(ref.node))
+    try:
+        result = run_body(inner, ref.node)
+    finally:
+        session.running.discard(id(ref.node))
+    frame.events.extend(inner.events)
+    if not any(v.kind == "instance" for v in values.values()) and not inner.events:
+        session.calls[key] = result
+    return result
+
+
+def _plain(value: Value) -> bool:
+    return value.is_literal and isinstance(value.const, (int, float, str, bool, type(None)))
+
+
+def runs_without_grad(ref: FunctionRef) -> bool:
+    """Autograd does not see the body: `@torch.no_grad()`, or the forward of an autograd Function."""
+    if any(d.rsplit(".", 1)[-1] in GRADLESS for d in ref.decorators):
+        return True
+    return ref.owner is not None and ref.owner.is_a("torch.autograd.Function", "autograd.Function", "Function")
+
+
+def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
+    """Execute the body in the frame and join what it returns."""
+    if isinstance(node, cst.Lambda):
+        return frame.evaluate(node.body)
+    falls_through = frame.execute(node.body)
+    returns = list(frame.returns)
+    if falls_through and not returns:
+        return Value("none", ident=frame.session.intern(("const", "None")), const=None, reach=Confidence.CERTAIN)
+    return join(frame, returns) if returns else frame.unknown()
+
+
+def instantiate(
+    frame: Frame, cls: ClassRef, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+) -> Value:
+    """A new object of a class of the file."""
+    made = Value("instance", ident=frame.session.fresh(), ref=Instance(cls))
+    init = cls.method("__init__")
+    if init is not None:
+        invoke(frame, init.bind(made), positional, keywords, node, starred)
+    elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
+        for key, operand in keywords.items():
+            made.ref.attrs[key] = operand.value
+    return made
+
+
+def _class_decorators(cls: ClassRef) -> list[str]:
+    node: Any = cls.entry.node if cls.entry is not None else None
+    if not isinstance(node, cst.ClassDef):
+        return []
+    return [cst.Module([]).code_for_node(d.decorator) for d in node.decorators]

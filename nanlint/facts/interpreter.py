@@ -1,0 +1,167 @@
+"""Running the definitions of a file: each by itself with what its signature says, and the module from top to bottom."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from nanlint.facts import repairs, training
+from nanlint.facts.apply import escape
+from nanlint.facts.expressions import EVALUATORS
+from nanlint.facts.frame import Env, Frame, GiveUp, Session
+from nanlint.facts.functions import (
+    ClassRef,
+    FunctionRef,
+    Instance,
+    class_of_entry,
+    home_values,
+    run_body,
+    runs_without_grad,
+)
+from nanlint.facts.statements import EXECUTORS, class_attributes
+from nanlint.facts.value import ABSENT, Value
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.source import ClassEntry, Definition, Source
+
+assert repairs.TABLE
+
+
+def new_session(source: Source, listened: frozenset[str]) -> Session:
+    """The state for one file. `listened`: the ops whose sites the rules want to see."""
+    session = Session(source, listened, EVALUATORS, EXECUTORS)
+    session.start_module = lambda: run_module(session)
+    session.run_class = lambda ref, entry: _class_body(session, ref, entry)
+    return session
+
+
+def module_definition(session: Session) -> Definition:
+    return next(d for d in session.source.index.definitions if d.kind == "module")
+
+
+def run_module(session: Session) -> None:
+    """Run the module level, once; what it binds are the globals of the functions."""
+    if session.module is not None:
+        return
+    definition = module_definition(session)
+    frame = Frame(session, definition, Env(), qualname="<module>")
+    session.module = frame
+    steps, session.steps = session.steps, 0
+    try:
+        frame.execute(definition.node)  # type: ignore[arg-type]
+    except (GiveUp, RecursionError):
+        session.notes.append("the module level is too large to follow to its end")
+    session.steps = steps
+    for value in frame.env.vars.values():
+        escape(value)
+    training.close(frame, definition.node)
+    run_nested(session)
+
+
+def run_definition(session: Session, definition: Definition) -> None:
+    """Run a function or method by itself."""
+    if definition.kind == "module":
+        run_module(session)
+        return
+    owner = class_of_entry(session, definition.owner) if definition.owner is not None else None
+    ref = FunctionRef(definition, None, definition.name, owner=owner)
+    if owner is not None:
+        known = owner.methods.get(definition.name)
+        decorators = (known or ref).decorators
+        if "staticmethod" not in decorators:
+            receiver = generic_instance(session, owner)
+            ref = ref.bind(class_receiver(session, owner) if "classmethod" in decorators else receiver)
+    run_function(session, ref, None)
+    run_nested(session)
+
+
+def run_nested(session: Session) -> None:
+    """Run the functions that a definition has defined inside of itself."""
+    while session.nested:
+        ref, frame = session.nested.pop()
+        run_function(session, ref, frame)
+
+
+def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> None:
+    session.steps = 0
+    frame = Frame(
+        session, ref.where, Env(), outer if outer is not None else ref.closure, owner=ref.owner,
+        no_grad=runs_without_grad(ref), qualname=ref.name,
+    )  # fmt: skip
+    frame.env.vars.update(home_values(frame, ref))
+    session.running.add(id(ref.node))
+    try:
+        returned = run_body(frame, ref.node)
+        if isinstance(ref.node, cst.Lambda):
+            escape(returned)
+    except GiveUp:
+        session.notes.append(f"{ref.name} is too large to follow to its end")
+    except RecursionError:
+        session.notes.append(f"{ref.name} is nested too deeply to follow to its end")
+    finally:
+        session.running.discard(id(ref.node))
+    training.close(frame, ref.node)
+
+
+def class_receiver(session: Session, owner: ClassRef) -> Value:
+    return Value("class", ident=session.intern(("class", id(owner))), ref=owner)
+
+
+def generic_instance(session: Session, owner: ClassRef) -> Value:
+    """An object of the class of which only the class is known: what `__init__` sets, and no other method changes."""
+    found = session.instances.get(owner.qualname)
+    if found is not None:
+        return Value("instance", ident=found.ident, ref=Instance(owner, dict(found.ref.attrs)))
+    made = Value("instance", ident=session.intern(("instance", owner.qualname)), ref=Instance(owner))
+    session.instances[owner.qualname] = made
+    init = owner.method("__init__")
+    if init is not None:
+        session.muted += 1
+        steps, session.steps = session.steps, 0
+        try:
+            frame = Frame(session, init.where, Env(), owner=init.owner, qualname="__init__")
+            bound = init.bind(made)
+            frame.env.vars.update(home_values(frame, bound))
+            run_body(frame, bound.node)
+        except (GiveUp, RecursionError):
+            session.notes.append(f"{owner.name}.__init__ is too large to follow to its end")
+        finally:
+            session.muted -= 1
+            session.steps = steps
+    _forget_changed(session, owner, made.ref)
+    return Value("instance", ident=made.ident, ref=Instance(owner, dict(made.ref.attrs)))
+
+
+def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> None:
+    """Attributes that another method sets again are known by kind alone."""
+    others = "\n".join(
+        method.definition.text for name, method in owner.methods.items() if name != "__init__" and method.definition
+    )
+    changed = set(re.findall(r"\bself\.(\w+)(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)", others))
+    for name, value in instance.attrs.items():
+        if value.kind == "none" or (value.kind == "number" and value.dtype == "bool"):
+            instance.attrs[name] = Value(ident=session.fresh())
+        elif name in changed and value.kind not in ("module", "instance", "optimizer", "scaler"):
+            instance.attrs[name] = value.but(
+                range=None, reach=Confidence.POSSIBLE, const=ABSENT, made_by=None, because=None, items=None,
+                ident=session.fresh(), alternatives=(), hazards=frozenset(), ref=None,
+            )  # fmt: skip
+        elif value.hazards:
+            instance.attrs[name] = value.but(hazards=frozenset())
+
+
+def _class_body(session: Session, ref: ClassRef, entry: ClassEntry) -> dict[str, Value]:
+    node: Any = entry.node
+    if not isinstance(node, cst.ClassDef):
+        return {}
+    session.muted += 1
+    try:
+        frame = Frame(session, entry, Env(), owner=ref)
+        return class_attributes(frame, node)
+    except (GiveUp, RecursionError):
+        return {}
+    finally:
+        session.muted -= 1

@@ -1,0 +1,62 @@
+"""What a name means at a point of the program: a variable, a definition of the file, an import, a builtin."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+from nanlint.facts.functions import ClassRef, FunctionRef, class_of_entry
+from nanlint.facts.value import Value, literal
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+
+BUILTINS = frozenset(dir(builtins))
+
+
+def lookup(frame: Frame, name: str) -> Value:
+    """The value of a name; an unknown one keeps its value number from use to use."""
+    scope: Frame | None = frame
+    while scope is not None:
+        if name in scope.env.vars and not (scope is frame and name in frame.globals):
+            return scope.env.vars[name]
+        scope = scope.outer
+    return global_value(frame, name)
+
+
+def global_value(frame: Frame, name: str) -> Value:
+    """A module-level name: definitions first, then variables, imports and builtins."""
+    session = frame.session
+    index = session.source.index
+    if session.module is not None and name in session.module.env.vars:
+        return session.module.env.vars[name]
+    if name in index.functions:
+        definition = index.functions[name]
+        return Value(
+            "function", ident=session.intern(("function", name)), ref=FunctionRef(definition, None, name), reach=Confidence.LIKELY
+        )
+    if name in index.classes:
+        return class_value(frame, class_of_entry(session, index.classes[name]))
+    if session.module is None and session.start_module is not None:
+        session.start_module()
+        if session.module is not None and name in session.module.env.vars:
+            return session.module.env.vars[name]
+    if name in index.imports:
+        return dotted(frame, index.imports[name])
+    if name in BUILTINS:
+        return dotted(frame, f"builtins.{name}")
+    return Value(ident=session.intern(("global", name)))
+
+
+def dotted(frame: Frame, name: str) -> Value:
+    """An imported thing, by its full name."""
+    return Value("name", ident=frame.session.intern(("name", name)), ref=name)
+
+
+def class_value(frame: Frame, class_: ClassRef) -> Value:
+    return Value("class", ident=frame.session.intern(("class", id(class_))), ref=class_)
+
+
+def constant(frame: Frame, number: float) -> Value:
+    return literal(number, frame.session.intern(("const", repr(number))))

@@ -1,0 +1,173 @@
+"""Loops: unrolled when short and literal, else run to where nothing new is learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts import narrow
+from nanlint.facts.apply import record
+from nanlint.facts.assignment import assign, element_of
+from nanlint.facts.frame import Env, Frame, Loop
+from nanlint.facts.relations import is_square
+from nanlint.facts.value import Operand, Reason, Value
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    pass
+
+MAX_UNROLLED = 64
+MAX_BODY = 12
+
+
+def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None) -> bool:
+    """Run a loop; False when control cannot get behind it."""
+    passes = _unrolled(frame, node, body, iterated)
+    if passes is not None:
+        return _unroll(frame, node, body, passes)
+    entry = frame.env.copy()
+    exits: list[Env] = []
+    first = _once(frame, node, body, iterated, exits)
+    if first is not None:
+        _watch_growth(frame, node, entry, first)
+        frame.env = _widened(frame, entry, first)
+        again = _once(frame, node, body, iterated, exits)
+        ends = [entry, first] + ([again] if again is not None else [])
+    else:
+        ends = [entry]
+    if isinstance(node, cst.While) and _is_true(node.test):
+        ends = []
+    joined = narrow.join_envs(frame, [*ends, *exits])
+    if joined is None:
+        return False
+    if isinstance(node, cst.While) and ends:
+        frame.env = joined
+        _, no = narrow.split(frame, node.test)
+        joined = narrow.join_envs(frame, [e for e in (no, *exits) if e is not None]) or joined
+    frame.env = joined
+    return True
+
+
+def _is_true(test: cst.BaseExpression) -> bool:
+    return isinstance(test, cst.Name) and test.value == "True" or isinstance(test, cst.Integer) and test.value != "0"
+
+
+def _once(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None, exits: list[Env]) -> Env | None:
+    """One pass through the body; the environment at its end, None when no path gets there."""
+    if isinstance(node, cst.For) and iterated is not None:
+        frame.env = frame.env.copy()
+        assign(frame, node.target, element_of(frame, iterated))
+    elif isinstance(node, cst.While):
+        yes, _ = narrow.split(frame, node.test)
+        if yes is None:
+            return None
+        frame.env = yes
+    loop = Loop(node)
+    frame.loops.append(loop)
+    try:
+        goes_on = frame.execute(body)
+    finally:
+        frame.loops.pop()
+    exits.extend(loop.broken)
+    return narrow.join_envs(frame, [*([frame.env] if goes_on else []), *loop.continued])
+
+
+def _unrolled(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None) -> list[Value] | None:
+    """The values of the loop variable, if they are few and known."""
+    if iterated is None or not isinstance(body, cst.IndentedBlock) or len(body.body) > MAX_BODY:
+        return None
+    if any(not isinstance(s, cst.SimpleStatementLine) for s in body.body):
+        return None
+    if isinstance(iterated.ref, tuple) and iterated.ref and iterated.ref[0] == "range":
+        bounds = [v.const if v.is_literal else None for v in iterated.ref[1:]]
+        if all(isinstance(b, int) and not isinstance(b, bool) for b in bounds):
+            try:
+                steps = range(*bounds)  # type: ignore[arg-type]
+            except (ValueError, TypeError):
+                return None
+            if 0 < len(steps) <= MAX_UNROLLED:
+                from nanlint.facts.value import literal
+
+                return [literal(i, frame.session.intern(("const", repr(i)))) for i in steps]
+        return None
+    if iterated.items is not None and 0 < len(iterated.items) <= 8:
+        return list(iterated.items)
+    return None
+
+
+def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, passes: list[Value]) -> bool:
+    assert isinstance(node, cst.For)
+    exits: list[Env] = []
+    start = frame.env.copy()
+    for i, value in enumerate(passes):
+        assign(frame, node.target, value)
+        loop = Loop(node)
+        frame.loops.append(loop)
+        try:
+            goes_on = frame.execute(body)
+        finally:
+            frame.loops.pop()
+        exits.extend(loop.broken)
+        end = narrow.join_envs(frame, [*([frame.env] if goes_on else []), *loop.continued])
+        if end is None:
+            break
+        frame.env = end
+        if i == 0:
+            _watch_growth(frame, node, start, end, len(passes))
+    else:
+        exits.append(frame.env)
+    joined = narrow.join_envs(frame, exits)
+    if joined is None:
+        return False
+    frame.env = joined
+    return True
+
+
+def _widened(frame: Frame, entry: Env, end: Env) -> Env:
+    """An environment that covers any number of passes."""
+    widened = Env(dict(entry.vars), {}, entry.marks & end.marks)
+    for ident, range_ in entry.facts.items():
+        if ident in end.facts:
+            widened.facts[ident] = range_.join(end.facts[ident])
+    for name, after in end.vars.items():
+        before = entry.vars.get(name)
+        if before is None or before is after or before.ident == after.ident:
+            continue
+        range_ = None
+        if before.range is not None and after.range is not None:
+            range_ = before.range.widen(after.range)
+        kind = before.kind if before.kind == after.kind else "tensor" if "tensor" in (before.kind, after.kind) else "unknown"
+        if before.kind == "none":
+            kind = after.kind
+        widened.vars[name] = Value(
+            kind, range_, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach), frame.session.fresh(),
+            before.dtype if before.dtype == after.dtype else None, before.grad if before.grad == after.grad else None,
+            because=before.because or after.because, hazards=before.hazards | after.hazards,
+            ref=before.ref if before.ref is after.ref else (("each", after) if kind == "tuple" else None),
+            maybe_empty=before.maybe_empty or after.maybe_empty,
+            tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],
+        )  # fmt: skip
+        if kind == "tuple" and isinstance(after.ref, tuple):
+            widened.vars[name] = after.but(ident=frame.session.fresh())
+    return widened
+
+
+def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env, passes: int | None = None) -> None:
+    """Show the rules each variable that one pass squares, or multiplies by itself."""
+    for name, after in end.vars.items():
+        before = entry.vars.get(name)
+        if before is None or before is after or after.made_by is None or before.kind not in ("tensor", "number", "unknown"):
+            continue
+        if is_square(after):
+            base = after.arg("input")
+            if base is not None and base.ident == before.ident:
+                site = record(
+                    frame, "loop-growth", {"input": Operand(before, node)}, after.made_by.place.node, after, (name, passes)
+                )
+                site.place = after.made_by.place
+                reason = Reason(f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node))
+                end.vars[name] = after.but(because=reason)
+
+
+__all__ = ["run_loop"]

@@ -1,0 +1,192 @@
+"""What a condition teaches: the ranges of the values that it compares, in each of its two branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nanlint.facts.frame import Env, Frame, narrowed
+from nanlint.facts.relations import VIEWS, first_arg
+from nanlint.facts.value import Value
+from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+NEGATED = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
+MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
+NOT = frozenset({"logical_not", "bitwise_not"})
+AND = frozenset({"logical_and", "bitwise_and"})
+OR = frozenset({"logical_or", "bitwise_or"})
+COUNTS = frozenset({"numel", "len", "size", "count_nonzero"})
+MAGNITUDES = frozenset({"abs", "norm", "vector_norm", "square", "std", "var"})
+
+
+def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | None]:
+    """Evaluate a test; the environments in which it is true and false, None where that cannot happen."""
+    import libcst as cst
+
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        yes, no = split(frame, test.expression)
+        return no, yes
+    if isinstance(test, cst.BooleanOperation):
+        conjunction = isinstance(test.operator, cst.And)
+        yes, no = split(frame, test.left)
+        go_on, done = (yes, no) if conjunction else (no, yes)
+        if go_on is None:
+            return (None, done) if conjunction else (done, None)
+        with frame.branch(go_on):
+            yes, no = split(frame, test.right)
+        if conjunction:
+            return yes, join_envs(frame, [e for e in (done, no) if e is not None])
+        return join_envs(frame, [e for e in (done, yes) if e is not None]), no
+    value = frame.evaluate(test)
+    if value.is_literal and not isinstance(value.const, str):
+        return (frame.env.copy(), None) if value.const else (None, frame.env.copy())
+    if value.kind == "none":
+        return None, frame.env.copy()
+    yes, no = frame.env.copy(), frame.env.copy()
+    teach(yes, value, True)
+    teach(no, value, False)
+    return yes, no
+
+
+def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
+    """The environment where several paths meet: None when there is no path."""
+    from nanlint.facts.apply import join
+
+    if not envs:
+        return None
+    if len(envs) == 1:
+        return envs[0]
+    first = envs[0]
+    names: dict[str, None] = {}
+    for env in envs:
+        names.update(dict.fromkeys(env.vars))
+    vars_: dict[str, Value] = {}
+    for name in names:
+        values = [env.vars[name] for env in envs if name in env.vars]
+        # each path may have narrowed the variable in its own way
+        seen = [narrowed(v, e.facts[v.ident]) if v.ident in e.facts else v for v, e in _bound(name, envs)]
+        same = all(v is values[0] for v in values)
+        vars_[name] = values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen, join)
+    facts: dict[int, Interval] = {}
+    for ident, range_ in first.facts.items():
+        others = [env.facts.get(ident) for env in envs[1:]]
+        if all(o is not None for o in others):
+            for other in others:
+                assert other is not None
+                range_ = range_.join(other)
+            facts[ident] = range_
+    marks = first.marks
+    for env in envs[1:]:
+        marks &= env.marks
+    return Env(vars_, facts, marks)
+
+
+def _bound(name: str, envs: list[Env]) -> list[tuple[Value, Env]]:
+    return [(env.vars[name], env) for env in envs if name in env.vars]
+
+
+def _rejoin(frame: Frame, values: list[Value], seen: list[Value], join) -> Value:  # type: ignore[no-untyped-def]
+    if all(v is values[0] for v in values):
+        ranges = [s.range for s in seen]
+        if any(r is None for r in ranges):
+            return values[0]
+        merged = ranges[0]
+        for other in ranges[1:]:
+            merged = merged.join(other)
+        return values[0].but(range=merged) if merged != values[0].range else values[0]
+    result: Value = join(frame, seen)
+    return result
+
+
+def teach(env: Env, condition: Value, truth: bool) -> None:
+    """Put into `env` what follows from `condition` being true (or false), for each element of it."""
+    op = condition.op
+    inner = first_arg(condition)
+    if op in NOT and inner is not None:
+        teach(env, inner, not truth)
+    elif op in AND or op in OR:
+        if truth == (op in AND):
+            for part in ("input", "other"):
+                arg = condition.arg(part)
+                if arg is not None:
+                    teach(env, arg, truth)
+    elif op in NEGATED:
+        left, right = condition.arg("input"), condition.arg("other")
+        if left is not None and right is not None:
+            _compare(env, op if truth else NEGATED[op], left, right)
+    elif op == "all" and inner is not None:
+        if truth:
+            teach(env, inner, True)
+    elif op == "any" and inner is not None:
+        if truth:
+            env.mark("some", inner.ident)
+        else:
+            teach(env, inner, False)
+    elif op == "isfinite" and inner is not None:
+        if truth:
+            env.learn(inner.ident, FINITE)
+    elif op in ("isnan", "isinf"):
+        pass
+    elif condition.kind in ("number", "tensor", "unknown"):
+        if op in VIEWS and inner is not None:
+            teach(env, inner, truth)
+        _learn(env, condition, NONZERO if truth else ZERO)
+
+
+def _compare(env: Env, op: str, left: Value, right: Value) -> None:
+    for one, how, other in ((left, op, right), (right, MIRRORED[op], left)):
+        if other.range is None:
+            continue
+        range_: Interval | None = None
+        if how == "lt":
+            range_ = Interval(-INF, other.range.hi, hi_open=True)
+        elif how == "le":
+            range_ = at_most(other.range.hi)
+        elif how == "gt":
+            range_ = Interval(other.range.lo, INF, lo_open=True)
+        elif how == "ge":
+            range_ = at_least(other.range.lo)
+        elif how == "eq":
+            range_ = other.range
+        elif how == "ne" and other.range.point is not None:
+            point = other.range.point
+            if point == 0:
+                range_ = NONZERO
+            elif one.range is not None and one.range.lo == point:
+                range_ = Interval(point, INF, lo_open=True)
+            elif one.range is not None and one.range.hi == point:
+                range_ = Interval(-INF, point, hi_open=True)
+        if range_ is not None:
+            _learn(env, one, range_)
+
+
+def _learn(env: Env, value: Value, range_: Interval) -> None:
+    env.learn(value.ident, range_)
+    inner = first_arg(value)
+    if value.range is not None:
+        range_ = range_.meet(value.range)
+    if inner is None:
+        if value.kind == "unknown" and range_.within(NONZERO):
+            env.mark("nonempty", value.ident)
+        return
+    op = value.op
+    if op in VIEWS:
+        _learn(env, inner, range_)
+    if op in COUNTS and range_.meet(NONNEGATIVE).within(POSITIVE):
+        env.mark("nonempty", inner.ident)
+        env.mark("some", inner.ident)
+        if range_.meet(NONNEGATIVE).lo > 1 or (range_.lo == 1 and range_.lo_open):
+            env.mark("several", inner.ident)
+    if op == "sum" and range_.meet(NONNEGATIVE).within(POSITIVE) and 0 not in range_:
+        env.mark("some", inner.ident)
+    if op in MAGNITUDES and 0 not in range_:
+        env.learn(inner.ident, NONZERO)
+    if op == "neg":
+        _learn(env, inner, -range_)
+    if op in ("add", "sub"):
+        other = value.arg("other")
+        if other is not None and other.number is not None:
+            shift = Interval(other.number, other.number)
+            _learn(env, inner, range_ - shift if op == "add" else range_ + shift)

@@ -1,0 +1,72 @@
+"""What a signature says of a parameter: its annotation and its default."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts.value import ABSENT, Value
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.source import ClassEntry, Definition
+
+TENSOR = re.compile(r"\b(?:[A-Za-z]*Tensor|ndarray|NDArray|ArrayLike)\b")
+COLLECTION = re.compile(
+    r"^(?:Optional\[)?(?:typing\.|t\.)?(?:List|Tuple|Sequence|Iterable|Iterator|Set|Collection|list|tuple|set|Dict|dict|Mapping)\b"
+)
+CALLABLE = re.compile(r"\b(?:Callable|Type|type|Module|Optimizer|Dataset|DataLoader)\b")
+NUMBER = re.compile(r"\b(?:int|float|bool|complex|Number|Real|SupportsFloat)\b")
+TEXT = re.compile(r"\b(?:str|bytes|Path|PathLike|device|dtype|Generator|Literal)\b")
+COMPLEX = re.compile(r"\bComplex(?:64|128)?\[")
+INTEGER = re.compile(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
+BOOLEAN = re.compile(r"\b(?:BoolTensor|Bool\[)")
+
+
+def annotated(frame: Frame, annotation: cst.Annotation | None) -> Value:
+    """A value of which only the annotation is known."""
+    if annotation is None:
+        return frame.unknown()
+    text = cst.Module([]).code_for_node(annotation.annotation).strip("'\" ")
+    if COLLECTION.match(text):
+        element = annotated_text(frame, text.partition("[")[2]) if "[" in text else frame.unknown()
+        if re.match(r"^(?:Optional\[)?(?:typing\.|t\.)?(?:Dict|dict|Mapping)", text):
+            return frame.unknown(kind="dict", ref={}) if element.kind != "tensor" else frame.unknown(ref=("each", element))
+        return frame.unknown(kind="tuple", ref=("each", element))
+    return annotated_text(frame, text)
+
+
+def annotated_text(frame: Frame, text: str) -> Value:
+    tensor, number = bool(TENSOR.search(text)), bool(NUMBER.search(TENSOR.sub("", text)))
+    if CALLABLE.search(text):
+        return frame.unknown()
+    if tensor and (not number or "[" in text.partition("Union")[0]):
+        dtype = "complex64" if COMPLEX.search(text) else "int64" if INTEGER.search(text) else None
+        dtype = "bool" if BOOLEAN.search(text) else dtype
+        grad = False if "ndarray" in text.lower() or dtype in ("int64", "bool") else None
+        return frame.unknown(kind="tensor", reach=Confidence.LIKELY, dtype=dtype, grad=grad)
+    if number and not tensor:
+        return frame.unknown(kind="number")
+    if TEXT.search(text) and not tensor:
+        return frame.unknown(kind="string")
+    return frame.unknown()
+
+
+def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | ClassEntry) -> Value:
+    """A parameter of which no argument is known. A numeric default gives its range, but decides no branch."""
+    value = annotated(frame, parameter.annotation)
+    if parameter.default is None:
+        return value
+    from nanlint.facts.frame import Env, Frame
+
+    default = Frame(frame.session, unit, Env()).evaluate(parameter.default)
+    if default.kind == "number" and default.dtype != "bool" and value.kind in ("unknown", "number"):
+        return default.but(const=ABSENT, ident=value.ident, reach=Confidence.LIKELY)
+    if default.kind == "number" and value.kind == "unknown":
+        return value.but(kind="number")
+    if default.kind == "string" and value.kind == "unknown":
+        return value.but(kind="string")
+    return value

@@ -1,0 +1,212 @@
+"""What an op gives when its operands are related: `x - x.max()`, `a * a`, `p / p.sum()`, `1 - p`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nanlint.facts.value import Value
+from nanlint.finding import Confidence
+from nanlint.interval import (
+    FINITE,
+    FINITE_NONNEGATIVE,
+    FINITE_NONPOSITIVE,
+    FINITE_POSITIVE,
+    INF,
+    NONNEGATIVE,
+    ONE,
+    SYMMETRIC_UNIT,
+    UNIT,
+    ZERO,
+    Interval,
+    at_least,
+)
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+Refined = tuple[Interval | None, Confidence]
+
+# the same numbers at other places or in another shape
+VIEWS = frozenset(
+    """view reshape transpose permute squeeze unsqueeze expand expand_as flatten contiguous clone detach repeat
+    repeat_interleave t movedim swapaxes broadcast_to view_as reshape_as narrow unflatten ravel float double to type
+    type_as index item values alias cpu cuda requires_grad_ tile mT""".split()
+)
+LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
+SMALLEST = frozenset({"min", "amin", "minimum"})
+NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
+SUMS = frozenset({"sum", "nansum", "einsum"})
+SQUARES = frozenset({"square"})
+
+
+def strip_views(value: Value) -> Value:
+    """The value whose elements these are, before they were reshaped, picked or copied."""
+    for _ in range(12):
+        if value.made_by is None or value.op not in VIEWS:
+            return value
+        value = next(iter(value.made_by.args.values()))
+    return value
+
+
+def same(a: Value | None, b: Value | None) -> bool:
+    """Both hold the same elements, up to views."""
+    if a is None or b is None:
+        return False
+    return a.ident == b.ident or strip_views(a).ident == strip_views(b).ident
+
+
+def first_arg(value: Value) -> Value | None:
+    return next(iter(value.made_by.args.values())) if value.made_by and value.made_by.args else None
+
+
+def is_square(value: Value) -> bool:
+    """The value is a product of a thing with itself."""
+    if value.op == "square":
+        return True
+    if value.op == "mul":
+        left, right = value.arg("input"), value.arg("other")
+        return left is not None and right is not None and left.ident == right.ident
+    if value.op == "pow":
+        exponent = value.arg("exponent")
+        return exponent is not None and exponent.number is not None and exponent.number % 2 == 0
+    return False
+
+
+def reduction_of(value: Value, ops: frozenset[str]) -> Value | None:
+    """The operand, when the value is such a reduction of it (up to views)."""
+    value = strip_views(value)
+    return first_arg(value) if value.op in ops else None
+
+
+def is_shifted_by_max(value: Value) -> bool:
+    """The value is `x - x.max(...)`, perhaps scaled by a positive number."""
+    value = strip_views(value)
+    if value.op == "div":
+        value = strip_views(value.arg("input") or value)
+    if value.op != "sub":
+        return False
+    left, right = value.arg("input"), value.arg("other")
+    return left is not None and right is not None and same(reduction_of(right, LARGEST), left)
+
+
+def refine(frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """The sharper range and reach, or None where the operands are in no known relation."""
+    rule = RELATIONS.get(op.name)
+    return rule(values, range_, reach) if rule else None
+
+
+def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None:
+        return None
+    if left.ident == right.ident:
+        certain = Confidence.CERTAIN if "tensor" in (left.kind, right.kind) else Confidence.LIKELY
+        return ZERO, certain
+    top, bottom = reduction_of(left, LARGEST), reduction_of(right, SMALLEST)
+    if top is not None and bottom is not None and same(top, bottom):
+        return FINITE_NONNEGATIVE, Confidence.LIKELY
+    if same(reduction_of(right, LARGEST), left):
+        return FINITE_NONPOSITIVE, Confidence.CERTAIN
+    if same(reduction_of(right, SMALLEST), left):
+        return FINITE_NONNEGATIVE, Confidence.CERTAIN
+    lse = reduction_of(right, frozenset({"logsumexp"}))
+    if same(lse, left):
+        return FINITE_NONPOSITIVE, Confidence.LIKELY
+    return None
+
+
+def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None or left.kind == "number" or left.ident != right.ident or left.is_complex:
+        return None
+    if left.range is None:
+        return FINITE_NONNEGATIVE, min(Confidence.LIKELY, max(left.reach, Confidence.LIKELY))
+    magnitude = left.range.magnitude()
+    return (magnitude * magnitude).meet(NONNEGATIVE), min(left.reach, Confidence.CERTAIN)
+
+
+def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None or range_ is not None:
+        return None
+    # a number beside a quantity of unknown size is taken for the guard that it nearly always is
+    for known, other in ((left, right), (right, left)):
+        if other.range is None and known.kind != "number" and other.kind in ("number", "unknown") and known.range is not None:
+            if known.range.lo >= 0 and known.range.point is None:
+                return None, Confidence.POSSIBLE
+        if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
+            return None, Confidence.POSSIBLE
+    return None
+
+
+def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None or left.kind == "number":
+        return None
+    nan = range_ is None or range_.nan
+    total = reduction_of(right, SUMS)
+    if total is not None and same(total, left) and left.range is not None and left.range.lo >= 0:
+        return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
+    magnitude = _guarded(right)
+    length = reduction_of(magnitude, NORMS)
+    if length is not None and same(length, left):
+        return Interval(-1.0, 1.0, nan=nan), Confidence.LIKELY
+    if left.ident == right.ident:
+        return Interval(1.0, 1.0, nan=nan), Confidence.LIKELY
+    # a part of a sum of non-negatives over that sum
+    if right.op == "add" and left.range is not None and left.range.lo >= 0 and right.range is not None and right.range.lo >= 0:
+        parts = (right.arg("input"), right.arg("other"))
+        if any(p is not None and p.ident == left.ident for p in parts):
+            return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
+    return None
+
+
+def _guarded(value: Value) -> Value:
+    """The quantity below `+ eps` and `clamp`."""
+    for _ in range(3):
+        stripped = strip_views(value)
+        inner = stripped.arg("input")
+        other = stripped.arg("other")
+        if inner is not None and (
+            stripped.op in ("clamp", "clamp_min") or (stripped.op == "add" and other is not None and other.kind == "number")
+        ):
+            value = inner
+        else:
+            return stripped
+    return value
+
+
+def _sum(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    value = values.get("input")
+    if value is None:
+        return None
+    value = strip_views(value)
+    if value.op == "exp":
+        exponent = value.arg("input")
+        if exponent is not None and is_shifted_by_max(exponent):
+            return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
+    if value.op == "softmax":
+        wanted, summed = value.arg("dim"), values.get("dim")
+        if wanted is not None and summed is not None and wanted.number is not None and wanted.number == summed.number:
+            return Interval(0.99, 1.01), Confidence.LIKELY
+    return None
+
+
+def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    base, exponent = values.get("input"), values.get("exponent")
+    if base is None or exponent is None or exponent.number is None or base.kind == "number" or base.is_complex:
+        return None
+    if exponent.number > 0 and exponent.number % 2 == 0:
+        if base.range is None:
+            return FINITE_NONNEGATIVE, Confidence.LIKELY
+        return None
+    return None
+
+
+RELATIONS = {"sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow}
+__all__ = [
+    "FINITE", "INF", "LARGEST", "NORMS", "ONE", "SMALLEST", "SUMS", "SYMMETRIC_UNIT", "UNIT", "VIEWS",
+    "first_arg", "is_shifted_by_max", "is_square", "reduction_of", "refine", "same", "strip_views",
+]  # fmt: skip

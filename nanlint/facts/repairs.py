@@ -1,0 +1,105 @@
+"""Ops that take bad elements out of a value: `where`, `masked_fill`, `clamp` and their like.
+
+What they repair is the value and not its gradient: an infinite derivative behind the mask is multiplied by zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from nanlint.facts.apply import REPAIRS, repair
+from nanlint.facts.frame import narrowed
+from nanlint.facts.narrow import teach
+from nanlint.facts.value import Operand, Value
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE, Interval
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Frame
+
+Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
+
+
+def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, node: cst.CSTNode) -> Value:
+    """The value where the condition is so."""
+    if condition is not None:
+        env = frame.env.copy()
+        teach(env, condition, truth)
+        if value.ident in env.facts:
+            value = narrowed(value, env.facts[value.ident])
+    if value.hazards:
+        value = repair(frame, value, node)
+    if value.range is not None and value.made_by is not None:
+        met = value.range.meet(FINITE)
+        if not met.empty:
+            value = value.but(range=met)
+    return value
+
+
+def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
+    range_: Interval | None = None
+    if taken.range is not None and other.range is not None:
+        range_ = taken.range.join(other.range)
+    reach = max(taken.reach, other.reach) if range_ is not None else min(Confidence.LIKELY, taken.reach)
+    if range_ is not None:
+        # only the branch that reaches an end says how surely it is reached
+        reach = min(
+            (v.reach for v in (taken, other) if v.range is not None and v.range.point is None), default=Confidence.CERTAIN
+        )
+    return result.but(
+        range=range_, reach=reach, hazards=frozenset(), because=taken.because or other.because,
+        maybe_empty=taken.maybe_empty,
+    )  # fmt: skip
+
+
+def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    condition = operands.get("condition")
+    first, second = operands.get("input"), operands.get("other")
+    if condition is None or first is None or second is None:
+        return result
+    taken = _branch(frame, condition.value, first.value, True, node)
+    other = _branch(frame, condition.value, second.value, False, node)
+    return _choose(frame, taken, other, result)
+
+
+def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    mask, value = operands.get("mask"), operands.get("value")
+    base = next(iter(operands.values()))
+    if mask is None or value is None:
+        return result
+    kept = _branch(frame, mask.value, base.value, False, node)
+    return _choose(frame, kept, value.value, result)
+
+
+def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    if result.hazards:
+        result = repair(frame, result, node)
+    lower = operands.get("min")
+    if lower is not None and lower.value.kind != "none" and lower.value.range is None:
+        # a limit that is not known is taken for the guard that it nearly always is
+        return result.but(range=None, reach=Confidence.POSSIBLE)
+    base = next(iter(operands.values())).value
+    if base.range is None and (lower is None or lower.value.kind == "none"):
+        return result.but(reach=min(Confidence.LIKELY, base.reach))
+    return result
+
+
+def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    return repair(frame, result, node)
+
+
+def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    mask = operands.get("mask")
+    marks = frame.env.marks
+    empty = mask is None or not (("some", mask.value.ident) in marks or ("nonempty", mask.value.ident) in marks)
+    return repair(frame, result.but(maybe_empty=empty), node)
+
+
+TABLE: dict[str, Repair] = {
+    "where": _where, "masked_fill": _masked_fill, "clamp": _limit, "clamp_min": _limit, "clamp_max": _limit,
+    "nan_to_num": _clean, "nanmean": _clean, "nansum": _clean, "masked_select": _select, "maximum": _limit,
+}  # fmt: skip
+REPAIRS.update(TABLE)

@@ -1,0 +1,292 @@
+"""Running statements: each returns whether control goes on behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts import narrow
+from nanlint.facts.apply import escape, join
+from nanlint.facts.assignment import assign, element_of, rebind
+from nanlint.facts.expressions import AUGMENTED, binary
+from nanlint.facts.frame import Env, Frame
+from nanlint.facts.functions import ClassRef, FunctionRef, base_class, make_function
+from nanlint.facts.loops import run_loop
+from nanlint.facts.lookup import class_value, dotted
+from nanlint.facts.parameters import annotated
+from nanlint.facts.value import Operand, Value
+
+if TYPE_CHECKING:
+    from nanlint.source import ClassEntry, Definition
+
+
+def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]) -> bool:
+    """Run statements in order until one leaves."""
+    for statement in statements:
+        if not frame.execute(statement):
+            return False
+    return True
+
+
+def _body(frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementSuite | cst.SimpleStatementLine | cst.Module) -> bool:
+    return block(frame, node.body)
+
+
+def _assign(frame: Frame, node: cst.Assign) -> bool:
+    value = frame.evaluate(node.value)
+    for target in node.targets:
+        assign(frame, target.target, value)
+    return True
+
+
+def _ann_assign(frame: Frame, node: cst.AnnAssign) -> bool:
+    said = annotated(frame, node.annotation)
+    if node.value is not None:
+        value = frame.evaluate(node.value)
+        if value.kind == "unknown" and said.kind != "unknown":
+            value = value.but(kind=said.kind, reach=max(value.reach, said.reach))
+        assign(frame, node.target, value)
+    elif isinstance(node.target, cst.Name):
+        frame.env.vars.setdefault(node.target.value, said)
+    return True
+
+
+def _aug_assign(frame: Frame, node: cst.AugAssign) -> bool:
+    left = Operand(frame.evaluate(node.target), node.target)
+    right = Operand(frame.evaluate(node.value), node.value)
+    name = AUGMENTED.get(type(node.operator))
+    result = binary(frame, name, left, right, node) if name else frame.unknown()
+    if isinstance(node.target, cst.Subscript):
+        escape(result)
+        base = frame.evaluate(node.target.value)
+        if base.kind in ("tensor", "unknown"):
+            rebind(frame, node.target.value, base.but(range=None, ident=frame.session.fresh(), made_by=None, alternatives=()))
+    else:
+        assign(frame, node.target, result)
+    return True
+
+
+def _expr(frame: Frame, node: cst.Expr) -> bool:
+    value = frame.evaluate(node.value)
+    exits = isinstance(node.value, cst.Call) and value.kind == "name" and value.ref == "never"
+    return not exits
+
+
+def _return(frame: Frame, node: cst.Return) -> bool:
+    if node.value is None:
+        frame.returns.append(Value("none", ident=frame.session.intern(("const", "None")), const=None))
+    else:
+        value = frame.evaluate(node.value)
+        if not frame.calls:
+            escape(value)
+        frame.returns.append(value)
+    return False
+
+
+def _raise(frame: Frame, node: cst.Raise) -> bool:
+    if node.exc is not None:
+        frame.evaluate(node.exc)
+    return False
+
+
+def _assert(frame: Frame, node: cst.Assert) -> bool:
+    yes, _ = narrow.split(frame, node.test)
+    if yes is None:
+        return False
+    frame.env = yes
+    return True
+
+
+def _break(frame: Frame, node: cst.Break) -> bool:
+    if frame.loops:
+        frame.loops[-1].broken.append(frame.env)
+    return False
+
+
+def _continue(frame: Frame, node: cst.Continue) -> bool:
+    if frame.loops:
+        frame.loops[-1].continued.append(frame.env)
+    return False
+
+
+def _del(frame: Frame, node: cst.Del) -> bool:
+    if isinstance(node.target, cst.Name):
+        frame.env.vars.pop(node.target.value, None)
+    return True
+
+
+def _global(frame: Frame, node: cst.Global | cst.Nonlocal) -> bool:
+    frame.globals.update(item.name.value for item in node.names)
+    return True
+
+
+def _import(frame: Frame, node: cst.Import) -> bool:
+    for alias in node.names:
+        name = _dotted_text(alias.name)
+        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+            frame.env.vars[alias.asname.name.value] = dotted(frame, name)
+        else:
+            head = name.partition(".")[0]
+            frame.env.vars[head] = dotted(frame, head)
+    return True
+
+
+def _import_from(frame: Frame, node: cst.ImportFrom) -> bool:
+    module = "." * len(node.relative) + (_dotted_text(node.module) if node.module is not None else "")
+    if isinstance(node.names, cst.ImportStar):
+        return True
+    for alias in node.names:
+        name = _dotted_text(alias.name)
+        bound = alias.asname.name.value if alias.asname is not None and isinstance(alias.asname.name, cst.Name) else name
+        separator = "" if module.endswith(".") else "."
+        frame.env.vars[bound] = dotted(frame, f"{module}{separator}{name}")
+    return True
+
+
+def _dotted_text(node: cst.BaseExpression) -> str:
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    if isinstance(node, cst.Name):
+        parts.append(node.value)
+    return ".".join(reversed(parts))
+
+
+def branches(frame: Frame, ways: Sequence[tuple[Env | None, Callable[[], bool]]]) -> bool:
+    """Run each way in its environment and join those that go on."""
+    ends: list[Env] = []
+    for env, run in ways:
+        if env is None:
+            continue
+        frame.env = env
+        if run():
+            ends.append(frame.env)
+    joined = narrow.join_envs(frame, ends)
+    if joined is None:
+        return False
+    frame.env = joined
+    return True
+
+
+def _if(frame: Frame, node: cst.If) -> bool:
+    yes, no = narrow.split(frame, node.test)
+    orelse = node.orelse
+    return branches(
+        frame,
+        [(yes, lambda: frame.execute(node.body)), (no, lambda: True if orelse is None else frame.execute(orelse))],
+    )
+
+
+def _else(frame: Frame, node: cst.Else | cst.Finally) -> bool:
+    return frame.execute(node.body)
+
+
+def _with(frame: Frame, node: cst.With) -> bool:
+    before = frame.no_grad
+    for item in node.items:
+        context = frame.evaluate(item.item)
+        name = _context_name(item.item)
+        if name in ("no_grad", "inference_mode"):
+            frame.no_grad = True
+        elif name == "enable_grad":
+            frame.no_grad = False
+        if item.asname is not None:
+            assign(frame, item.asname.name, context if context.kind != "name" else frame.unknown())
+    goes_on = frame.execute(node.body)
+    frame.no_grad = before
+    return goes_on
+
+
+def _context_name(node: cst.BaseExpression) -> str:
+    if isinstance(node, cst.Call):
+        node = node.func
+    return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+
+
+def _try(frame: Frame, node: cst.Try | cst.TryStar) -> bool:
+    start = frame.env.copy()
+    ends: list[Env] = []
+    goes_on = frame.execute(node.body)
+    middle = frame.env
+    if goes_on:
+        if node.orelse is None or frame.execute(node.orelse):
+            ends.append(frame.env)
+    for handler in node.handlers:
+        entry = narrow.join_envs(frame, [start.copy(), middle.copy()])
+        assert entry is not None
+        frame.env = entry
+        if handler.name is not None and isinstance(handler.name.name, cst.Name):
+            frame.env.vars[handler.name.name.value] = frame.unknown()
+        if frame.execute(handler.body):
+            ends.append(frame.env)
+    joined = narrow.join_envs(frame, ends)
+    frame.env = joined if joined is not None else frame.env
+    if node.finalbody is not None and not frame.execute(node.finalbody):
+        return False
+    return joined is not None
+
+
+def _match(frame: Frame, node: cst.Match) -> bool:
+    frame.evaluate(node.subject)
+    start = frame.env
+    exhaustive = any(isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None and c.guard is None for c in node.cases)
+    ways: list[tuple[Env | None, Callable[[], bool]]] = []
+    for case in node.cases:
+        body = case.body
+        ways.append((start.copy(), lambda body=body: frame.execute(body)))  # type: ignore[misc]
+    if not exhaustive:
+        ways.append((start.copy(), lambda: True))
+    return branches(frame, ways)
+
+
+def _function(frame: Frame, node: cst.FunctionDef) -> bool:
+    value = make_function(frame, node)
+    frame.env.vars[node.name.value] = value
+    if not frame.calls:
+        frame.session.nested.append((value.ref, frame))
+    return True
+
+
+def _class(frame: Frame, node: cst.ClassDef) -> bool:
+    made = ClassRef(node.name.value, node.name.value)
+    for arg in node.bases:
+        made.bases.append(base_class(frame.session, cst.Module([]).code_for_node(arg.value)))
+    for statement in node.body.body:
+        if isinstance(statement, cst.FunctionDef):
+            made.methods[statement.name.value] = FunctionRef(None, statement, statement.name.value, frame.unit, frame, made)
+    frame.env.vars[node.name.value] = class_value(frame, made)
+    return True
+
+
+def class_attributes(frame: Frame, node: cst.ClassDef) -> dict[str, Value]:
+    """The values that the body of a class binds."""
+    block(frame, [s for s in node.body.body if not isinstance(s, (cst.FunctionDef, cst.ClassDef))])
+    return dict(frame.env.vars)
+
+
+def _for(frame: Frame, node: cst.For) -> bool:
+    iterated = frame.evaluate(node.iter)
+    goes_on = run_loop(frame, node, node.body, iterated)
+    if node.orelse is not None and goes_on:
+        return frame.execute(node.orelse)
+    return goes_on
+
+
+def _while(frame: Frame, node: cst.While) -> bool:
+    goes_on = run_loop(frame, node, node.body, None)
+    if node.orelse is not None and goes_on:
+        return frame.execute(node.orelse)
+    return goes_on
+
+
+EXECUTORS: dict[type, Callable[..., bool]] = {
+    cst.SimpleStatementLine: _body, cst.SimpleStatementSuite: _body, cst.IndentedBlock: _body, cst.Module: _body,
+    cst.Assign: _assign, cst.AnnAssign: _ann_assign, cst.AugAssign: _aug_assign, cst.Expr: _expr,
+    cst.Return: _return, cst.Raise: _raise, cst.Assert: _assert, cst.Break: _break, cst.Continue: _continue,
+    cst.Del: _del, cst.Global: _global, cst.Nonlocal: _global, cst.Import: _import, cst.ImportFrom: _import_from,
+    cst.If: _if, cst.Else: _else, cst.Finally: _else, cst.With: _with, cst.Try: _try, cst.TryStar: _try,
+    cst.Match: _match, cst.FunctionDef: _function, cst.ClassDef: _class, cst.For: _for, cst.While: _while,
+}  # fmt: skip

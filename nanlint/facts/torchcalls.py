@@ -1,0 +1,128 @@
+"""Functions and classes of torch that are no line of the table: optimizers, scalers, finfo, parameters, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nanlint.facts.apply import escape, record
+from nanlint.facts.attributes import dtype_name
+from nanlint.facts.functions import FunctionRef
+from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Frame
+
+Function = Callable[["Frame", Sequence[Operand], Mapping[str, Operand], "cst.CSTNode"], Value]
+
+
+def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    given = positional[0].value if positional else None
+    dtype = "float32"
+    if given is not None:
+        named = dtype_name(given.ref) if isinstance(given.ref, str) else None
+        source = given.arg("input") if given.op == "dtype" else None
+        dtype = named or (source.dtype if source is not None and source.dtype else None) or "float32"
+    return Value("instance", ident=frame.session.intern(("finfo", dtype)), ref=("finfo", dtype))
+
+
+def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    first = positional[0].value if positional else None
+    trained = keywords.get("requires_grad")
+    frozen = trained is not None and trained.value.is_literal and not trained.value.const
+    if frozen and first is not None:
+        return first.but(grad=False)
+    reason = Reason("the parameter of line {row} is trained without a bound", frame.place(node))
+    return Value(
+        "tensor", FINITE, Confidence.LIKELY, frame.session.fresh(), first.dtype if first else None, True, because=reason,
+        made_by=Application("parameter", {"input": first} if first is not None else {}, frame.place(node)),
+    )  # fmt: skip
+
+
+def _scaler(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    return Value("scaler", ident=frame.session.fresh())
+
+
+def _optimizer(name: str) -> Function:
+    def make(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+        operands = dict(zip(("params", "lr"), positional))
+        operands.update(keywords)
+        made = Value("optimizer", ident=frame.session.fresh(), ref=name, made_by=Application(
+            "optimizer", {k: o.value for k, o in operands.items()}, frame.place(node)))  # fmt: skip
+        record(frame, "optimizer", operands, node, made, name)
+        return made
+
+    return make
+
+
+def _is_none(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    return frame.unknown(kind="number", dtype="bool")
+
+
+def _partial(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    if not positional or not isinstance(positional[0].value.ref, FunctionRef):
+        return frame.unknown()
+    ref: FunctionRef = positional[0].value.ref
+    made = FunctionRef(
+        ref.definition, ref.inner, ref.name, ref.unit, ref.closure, ref.owner, ref.bound,
+        (*ref.given, *positional[1:]), {**ref.given_by_name, **keywords},
+    )  # fmt: skip
+    return Value("function", ident=frame.session.fresh(), ref=made)
+
+
+def _deepcopy(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    return positional[0].value if positional else frame.unknown()
+
+
+def _accumulate_gradients(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    for operand in positional:
+        escape(operand.value)
+    return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
+
+
+def _nan_number(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    first = positional[0].value if positional else frame.unknown()
+    return first.but(const=ABSENT)
+
+
+OPTIMIZERS = (
+    "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD", "LBFGS",
+    "SparseAdam", "Adafactor", "Muon",
+)  # fmt: skip
+
+SPECIAL_FUNCTIONS: dict[str, Function] = {
+    "torch.finfo": _finfo, "torch.iinfo": _finfo, "numpy.finfo": _finfo,
+    "torch.nn.Parameter": _parameter, "torch.nn.parameter.Parameter": _parameter,
+    "torch.cuda.amp.GradScaler": _scaler, "torch.amp.GradScaler": _scaler, "torch.amp.grad_scaler.GradScaler": _scaler,
+    "functools.partial": _partial, "copy.deepcopy": _deepcopy, "copy.copy": _deepcopy,
+    "torch.is_tensor": _is_none, "torch.autograd.grad": _accumulate_gradients,
+    **{f"torch.optim.{name}": _optimizer(name) for name in OPTIMIZERS},
+}  # fmt: skip
+
+
+def foreign(
+    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
+    """A call of something imported that the table does not know."""
+    harmless = name.startswith(("logging.", "warnings.")) or name.rsplit(".", 1)[-1] in ("isnan", "isfinite", "isinf")
+    if not harmless:
+        for operand in (*positional, *keywords.values()):
+            escape(operand.value)
+    last = name.rsplit(".", 1)[-1]
+    if last == "GradScaler":
+        return Value("scaler", ident=frame.session.fresh())
+    if name.startswith("torch.optim.") and last[:1].isupper() and ".lr_scheduler." not in name:
+        return _optimizer(last)(frame, positional, keywords, node)
+    if name.startswith(("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")):
+        return Value("unknown" if "utils" in name else "instance", ident=frame.session.fresh(), ref=("foreign", name))
+    if name.startswith("torch.nn.") and last[:1].isupper():
+        from nanlint.facts.calls import construct
+
+        return construct(frame, name, None, positional, keywords)
+    if name.startswith("torch.") and last[:1].islower() and name.count(".") <= 3:
+        return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
+    return frame.unknown()

@@ -1,0 +1,135 @@
+"""What is known of one expression at one point of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from nanlint.finding import Confidence
+from nanlint.interval import Interval, exactly
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Place
+    from nanlint.site import Site
+
+Kind = Literal[
+    "unknown", "tensor", "number", "string", "none", "tuple", "dict", "name", "function", "class",
+    "instance", "module", "optimizer", "scaler", "distribution", "slice", "device",
+]  # fmt: skip
+
+ABSENT: Any = object()
+"""`Value.const` of an expression that is no literal (None is a literal)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Application:
+    """An op applied to values: the answer to "what made this?", whatever the spelling."""
+
+    op: str
+    args: Mapping[str, Value]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reason:
+    """Why a range is what it is: "relu gives [0, inf)" at a place, and what came before it."""
+
+    text: str
+    place: Place
+    earlier: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """All that is known of one expression.
+
+    `range` is None when nothing is known, which is not the same as all floats. `reach` says how sure it is that
+    the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
+    number: two expressions with the same one are equal element by element. `dtype` is None when several are
+    possible. `grad`: can a gradient flow back to here (None: unknown). `hazards` are the sites whose non-finite
+    result may still be inside. `maybe_empty`: a selection that may hold no element. `alternatives` are the
+    values of the branches that were joined here.
+    """
+
+    kind: Kind = "unknown"
+    range: Interval | None = None
+    reach: Confidence = Confidence.LIKELY
+    ident: int = 0
+    dtype: str | None = None
+    grad: bool | None = None
+    made_by: Application | None = None
+    because: Reason | None = None
+    hazards: frozenset[Site] = frozenset()
+    const: Any = ABSENT
+    items: tuple[Value, ...] | None = None
+    ref: Any = None
+    alternatives: tuple[Value, ...] = ()
+    maybe_empty: bool = False
+    tensor_if: tuple[int, ...] = field(default=())
+
+    def but(self, **changes: Any) -> Value:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def is_literal(self) -> bool:
+        return self.const is not ABSENT
+
+    @property
+    def number(self) -> float | None:
+        """The literal number, if it is one (True and False are not)."""
+        if self.kind == "number" and self.range is not None:
+            return self.range.point
+        return None
+
+    @property
+    def op(self) -> str:
+        """The canonical op that made this value, or the empty string."""
+        return self.made_by.op if self.made_by else ""
+
+    def arg(self, name: str) -> Value | None:
+        """An operand of the op that made this value."""
+        return self.made_by.args.get(name) if self.made_by else None
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype is not None and self.dtype.startswith("complex")
+
+    @property
+    def is_integral(self) -> bool:
+        return self.dtype is not None and (self.dtype == "bool" or self.dtype.lstrip("u").startswith("int"))
+
+    @property
+    def is_half(self) -> bool:
+        return self.dtype in ("float16", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operand:
+    """A value together with the expression that gave it."""
+
+    value: Value
+    node: cst.CSTNode
+
+
+def literal(const: object, ident: int) -> Value:
+    """The value of a literal: numbers get their point interval."""
+    certain = Confidence.CERTAIN
+    if isinstance(const, bool):
+        return Value("number", exactly(float(const)), certain, ident, "bool", False, const=const)
+    if isinstance(const, (int, float)):
+        try:
+            number = float(const)
+        except OverflowError:
+            return Value("number", None, certain, ident, "int64", False)
+        return Value("number", exactly(number), certain, ident, None, False, const=const)
+    if isinstance(const, complex):
+        return Value("number", None, certain, ident, "complex128", False, const=const)
+    if isinstance(const, str):
+        return Value("string", None, certain, ident, const=const)
+    if const is None:
+        return Value("none", None, certain, ident, const=None)
+    return Value("unknown", None, certain, ident, const=const)

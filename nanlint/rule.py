@@ -1,0 +1,74 @@
+"""A rule is a value: a function over a `Site`, with its code, the ops it looks at and its documentation."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nanlint.site import Report, Site
+
+Check = Callable[["Site"], Iterator["Report"]]
+KINDS = ("domain", "division", "overflow", "gradient", "loss", "training", "dtype", "complex", "data")
+SECTIONS = ("Why is this bad?", "Bad", "Good", "Known limits")
+
+
+class RuleError(Exception):
+    """A rule that is not well formed; the message names its file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`code` is `NANxyz`, `name` the defect in kebab case, `at` the canonical ops whose sites it is shown.
+
+    `over`: names of more general rules, silent at every application that this one accounts for. `mentions`: a regular
+    expression without which in its text a file is of no interest to the rule.
+    """
+
+    code: str
+    name: str
+    at: frozenset[str]
+    kind: str
+    doc: str
+    check: Check
+    over: frozenset[str] = frozenset()
+    mentions: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.doc.split("\n", 1)[0]
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The text of each `## heading` of the documentation, in order."""
+        parts = re.split(r"^## (.+)$", self.doc, flags=re.MULTILINE)
+        return {heading.strip(): body.strip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str | None = None) -> Callable[[Check], Rule]:
+    """Make a rule of the decorated function, whose docstring is its documentation.
+
+    `at` lists canonical op names and `over` rule names, separated by blanks. Raises RuleError, with the file and line, for a rule
+    without a well-formed code, kind or docstring.
+    """
+
+    def make(check: Check) -> Rule:
+        where = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
+        doc = inspect.getdoc(check) or ""
+        name = check.__name__.replace("_", "-")
+        made = Rule(code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), mentions)
+        if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
+            raise RuleError(f"{where}: code {code!r} is not three capitals and three digits, such as NAN101")
+        if kind not in KINDS:
+            raise RuleError(f"{where}: kind {kind!r} is none of {', '.join(KINDS)}")
+        if not made.at:
+            raise RuleError(f"{where}: rule {made.name} names no op in `at`")
+        if missing := [s for s in SECTIONS if s not in made.sections]:
+            raise RuleError(f"{where}: the docstring of {made.name} lacks {', '.join('## ' + s for s in missing)}")
+        return made
+
+    return make

@@ -1,0 +1,142 @@
+"""An op applied to values at one place, as a rule sees it, and what a rule says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nanlint.facts.value import Application, Operand, Reason, Value
+from nanlint.finding import Confidence, Fix
+from nanlint.interval import Interval
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Place, Session
+    from nanlint.ops.op import Need
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What a rule says of a site. `covers`: the applications that it accounts for, where rules it overrides stay silent."""
+
+    confidence: Confidence
+    message: str
+    place: Place
+    covers: tuple[cst.CSTNode, ...] = ()
+    related: tuple[tuple[str, Place], ...] = ()
+    fixes: tuple[Fix, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """One application of an op.
+
+    `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
+    filled, clamped or selected from. `escaped`: the result also left the definition unrepaired.
+    `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by itself.
+    `marks` and `facts` are what guards had taught at this point. `payload`: what sites that are no op carry.
+    """
+
+    op: str
+    operands: Mapping[str, Operand]
+    place: Place
+    session: Session
+    result: Value
+    calls: tuple[Place, ...] = ()
+    no_grad: bool = False
+    qualname: str = ""
+    unmet: tuple[Need, ...] = ()
+    repaired: list[Place] = field(default_factory=list)
+    escaped: bool = False
+    payload: Any = None
+
+    @property
+    def node(self) -> cst.CSTNode:
+        return self.place.node
+
+    @property
+    def input(self) -> Operand:
+        """The first operand."""
+        return next(iter(self.operands.values()))
+
+    def operand(self, name: str) -> Operand | None:
+        return self.operands.get(name)
+
+    def value(self, name: str) -> Value | None:
+        found = self.operands.get(name)
+        return found.value if found else None
+
+    @property
+    def is_repaired(self) -> bool:
+        """The result is masked, filled or selected from on every way out, so only its gradient can do harm."""
+        return bool(self.repaired) and not self.escaped
+
+    def is_tensor(self, value: Value) -> bool:
+        """The value is a tensor for sure."""
+        if value.kind in ("tensor", "unknown"):
+            tensors = self.session.tensors
+            return value.kind == "tensor" or value.ident in tensors or any(i in tensors for i in value.tensor_if)
+        return False
+
+    def doubt(self, value: Value, domain: Interval) -> Confidence | None:
+        """How sure it is that `value` leaves `domain`; None when it stays inside, or is no tensor at all."""
+        if value.kind not in ("tensor", "unknown"):
+            return None
+        if value.range is None:
+            return min(Confidence.LIKELY, value.reach) if self.is_tensor(value) else Confidence.POSSIBLE
+        if value.range.without_nan().within(domain):
+            return None
+        return value.reach
+
+    def show(self, what: Operand | cst.CSTNode, limit: int = 60) -> str:
+        """The source of an operand on one line, shortened in the middle when long."""
+        node = what.node if isinstance(what, Operand) else what
+        text = " ".join(self.session.code(node).split())
+        return text if len(text) <= limit else f"{text[: limit - 13]}...{text[-10:]}"
+
+    def why(self, value: Value) -> str:
+        """The reason for the value's range, as `: relu on line 3 gives [0, inf)`; empty when there is none."""
+        parts: list[str] = []
+        reason: Reason | None = value.because
+        while reason is not None and len(parts) < 3:
+            parts.append(f"{reason.text.format(row=self.row(reason.place))}")
+            reason = reason.earlier
+        return "; ".join(reversed(parts))
+
+    def because(self, value: Value) -> str:
+        """`why` as an addition to a sentence: ` (relu on line 3 gives [0, inf))`, or nothing."""
+        why = self.why(value)
+        return f" ({why})" if why else ""
+
+    def row(self, place: Place) -> int:
+        return self.session.row(place)
+
+    def report(
+        self,
+        confidence: Confidence,
+        message: str,
+        *,
+        at: Operand | Place | None = None,
+        covers: tuple[Application, ...] = (),
+        related: tuple[tuple[str, Place], ...] = (),
+    ) -> Report:
+        """Say that something is wrong here, or at an operand of this site."""
+        place = self.place
+        if isinstance(at, Operand):
+            place = place._replace(node=at.node)
+        elif at is not None:
+            place = at
+        nodes = (self.place.node, *(application.place.node for application in covers))
+        return Report(confidence, message, place, nodes, related)
+
+
+def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:
+    """The value and the operands it was made from, nearest first."""
+    level = [value]
+    for _ in range(depth):
+        yield from level
+        level = [arg for v in level if v.made_by for arg in v.made_by.args.values()]
+        if not level:
+            return

@@ -1,0 +1,54 @@
+"""Which definitions are worth a look at all, judged by their text before any syntax tree of them is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from nanlint.ops import LINES
+from nanlint.ops.names import torch_names
+
+# these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
+SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
+OPERATORS = {"div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
+SITES = {
+    "training-step": r"\.step\(|backward\(|def training_step\b",
+    "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
+    "loop-growth": r"\b(\w+)\s*(?:\*=\s*\1\b|\*\*=|=\s*\1\s*\*\s*\1\b|=\s*\1\s*\*\*|=.*\b(?:square|pow)\b)",
+    "nan-check": r"isnan|isfinite|isinf|!=",
+    "data": r"\*\s*\d|\d\s*\*",
+}
+TORCH_MODULES = frozenset({"torch.nn", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch.optim"})
+
+
+@lru_cache(maxsize=64)
+def _pattern(listened: frozenset[str]) -> re.Pattern[str]:
+    words: set[str] = set()
+    parts: list[str] = []
+    for op in LINES:
+        if op.name in listened and op.name not in SILENT:
+            words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
+            if op.name in OPERATORS:
+                parts.append(OPERATORS[op.name])
+    parts.extend(pattern for site, pattern in SITES.items() if site in listened)
+    if words:
+        parts.append(rf"\b(?:{'|'.join(sorted(map(re.escape, words)))})_?\b")
+    return re.compile("|".join(parts) if parts else r"(?!)", re.MULTILINE)
+
+
+def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[str], bool]:
+    """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
+    pattern = _pattern(listened)
+    aliases = {name: target for name, target in imports.items() if target in TORCH_MODULES}
+    if "unknown-name" not in listened or not aliases:
+        return lambda code: pattern.search(code) is not None
+    known = torch_names()
+    attribute = re.compile(rf"\b({'|'.join(map(re.escape, aliases))})\.([A-Za-z]\w*)")
+
+    def test(code: str) -> bool:
+        if pattern.search(code) is not None:
+            return True
+        return any(f"{aliases[alias]}.{name}" not in known for alias, name in attribute.findall(code))
+
+    return test

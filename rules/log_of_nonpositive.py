@@ -1,0 +1,52 @@
+from collections.abc import Iterator
+
+from nanlint.api import POSITIVE, Report, Site, rule
+
+
+@rule("NAN101", at="log log2 log10", kind="domain")
+def log_of_nonpositive(site: Site) -> Iterator[Report]:
+    """
+    Logarithm of a value that can be zero or negative.
+
+    ## Why is this bad?
+
+    `log(0)` is `-inf` and the log of a negative number is `nan`. One such element turns a mean loss into `inf` or
+    `nan`, and its gradient `1 / x` spoils every weight behind it. Floats reach zero where mathematics does not:
+    relu cuts to it, a sum of a mask is it, a product of small numbers underflows to it.
+
+    ## Bad
+
+    ```python
+    def entropy(x):
+        p = torch.relu(x)
+        return -(p * torch.log(p)).sum()  # flagged
+
+
+    # run: entropy(torch.tensor([0.0, 1.0], requires_grad=True))
+    ```
+
+    ## Good
+
+    ```python
+    def entropy(x):
+        p = torch.relu(x).clamp_min(torch.finfo(x.dtype).tiny)
+        return -(p * torch.log(p)).sum()
+
+
+    # run: entropy(torch.tensor([0.0, 1.0], requires_grad=True))
+    ```
+
+    ## Known limits
+
+    A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most.
+    """
+    x = site.input
+    confidence = site.doubt(x.value, POSITIVE)
+    if confidence is None or site.is_repaired:
+        return
+    lies = f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
+    yield site.report(
+        confidence,
+        f"`{site.op}` is -inf at 0 and nan below, and `{site.show(x)}` {lies}: clamp it to a positive minimum, or work in log space",
+        at=x,
+    )
