@@ -57,18 +57,18 @@ def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str | None 
     """
 
     def make(check: Check) -> Rule:
-        where = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
+        place = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
         doc = inspect.getdoc(check) or ""
         name = check.__name__.replace("_", "-")
         made = Rule(code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), mentions)
         if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
-            raise RuleError(f"{where}: code {code!r} is not three capitals and three digits, such as NAN101")
+            raise RuleError(f"{place}: code {code!r} is not three capitals and three digits, such as NAN101")
         if kind not in KINDS:
-            raise RuleError(f"{where}: kind {kind!r} is none of {', '.join(KINDS)}")
+            raise RuleError(f"{place}: kind {kind!r} is none of {', '.join(KINDS)}")
         if not made.at:
-            raise RuleError(f"{where}: rule {made.name} names no op in `at`")
+            raise RuleError(f"{place}: rule {made.name} names no op in `at`")
         if missing := [s for s in SECTIONS if s not in made.sections]:
-            raise RuleError(f"{where}: the docstring of {made.name} lacks {', '.join('## ' + s for s in missing)}")
+            raise RuleError(f"{place}: the docstring of {made.name} lacks {', '.join('## ' + s for s in missing)}")
         return made
 
     return make
