@@ -12,6 +12,7 @@ from nanlint.interval import INF, exactly
 
 POINTS = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 6.0, 10.0, -10.0, 0.1, -0.1, 100.0, -100.0, 130.0)
 SIZES = (1, 64)
+ACROSS = {"pdist", "diff"}
 
 
 class Behaviour(NamedTuple):
@@ -47,7 +48,10 @@ def measured(case: Case, point: float, size: int) -> Behaviour | None:
     return Behaviour(singular, trap, shield)
 
 
-def declared(case: Case, point: float) -> Behaviour:
+def declared(case: Case, point: float, found: Behaviour) -> Behaviour:
+    """What the table says; of a reduction, whose gradient depends on all elements, only what is singular."""
     at = exactly(point)
     singular = next((s.gradient for s in case.op.singular if s.parameter == case.tensors[0] and s.at.meets(at)), "")
+    if case.op.reduces or case.op.name in ACROSS:
+        return Behaviour(singular, found.trap, found.shield)
     return Behaviour(singular, case.op.traps(at), case.op.shields(at))

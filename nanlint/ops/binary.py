@@ -39,6 +39,7 @@ def divide(call: Call) -> Interval | None:
     mode = call.const("rounding_mode") if call.given("rounding_mode") else None
     if mode is None and call.given("rounding_mode"):
         return result
+    result = replace(result, nan=result.nan or (mode == "floor" and (INF in x or -INF in x)))
     rounding = {"floor": f.floor, "trunc": f.trunc}.get(str(mode))
     return result if rounding is None else _rounded(result, rounding)
 

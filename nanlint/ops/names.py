@@ -1,0 +1,42 @@
+"""Which names torch has, and which methods nothing but a tensor has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+
+SHARED_METHODS = frozenset(
+    """abs absolute add all any argmax argmin argsort bfloat16 byte ceil char clip conj contiguous cov cpu cuda cummax
+    cummin cumprod cumsum diagonal diff div divide dot double eq expand flatten float floor ge gt half index
+    indices int ipu is_complex is_floating_point is_pinned is_signed item le log10 logical_and logical_or logical_xor
+    long lt max mean median min mode mtia mul multinomial multiply ne nonzero numel pin_memory prod put quantile ravel
+    repeat requires_grad_ reshape resize round select short size sort split squeeze std sub subtract sum swapaxes take
+    to tolist trace transpose type unique values var view where xpu""".split()  # noqa: SIM905
+)
+"""Tensor methods that arrays, data frames, containers, modules or distributions have too; see `tests/test_ops.py`.
+
+`log`, `exp`, `sqrt`, `pow` and `detach` are left out: the other classes that have them (Logger.log, Decimal.exp,
+DataFrame.pow, StringIO.detach) are not called the way tensors are, and seldom next to torch.
+"""
+
+
+@lru_cache(maxsize=1)
+def torch_names() -> frozenset[str]:
+    """The public names of torch 2.13 and of its main namespaces, such as `torch.nn.functional.relu`."""
+    return frozenset(resources.files("nanlint.ops").joinpath("data", "torch_names.txt").read_text("utf-8").split())
+
+
+@lru_cache(maxsize=1)
+def tensor_only_methods() -> frozenset[str]:
+    """Methods and attributes by which a receiver is known to be a tensor: `unsqueeze`, `masked_fill`, `softmax`."""
+    prefix = "torch.Tensor."
+    methods = {name[len(prefix) :] for name in torch_names() if name.startswith(prefix)}
+    return frozenset(methods - SHARED_METHODS - NOT_CALLED)
+
+
+NOT_CALLED = frozenset(
+    """H T mH mT data device dtype grad grad_fn imag is_cpu is_cuda is_ipu is_leaf is_maia is_meta is_mkldnn is_mps
+    is_mtia is_nested is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu itemsize grad_dtype layout name nbytes ndim
+    output_nr real requires_grad retains_grad shape volatile""".split()  # noqa: SIM905
+)
+"""Attributes of tensors that are no methods."""
