@@ -17,7 +17,7 @@ from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
-from nanlint.ops.names import TENSOR_ONLY_METHODS
+from nanlint.ops.names import tensor_only_methods
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -202,11 +202,11 @@ def method_call(
             return result
     op = by_spelling(f"torch.Tensor.{name}") if value.kind in ("tensor", "unknown", "number") else None
     if op is not None and (value.kind != "unknown" or _fits(op, positional, keywords, starred)):
-        if value.kind == "unknown" and name in TENSOR_ONLY_METHODS:
+        if value.kind == "unknown" and name in tensor_only_methods():
             frame.session.tensors.add(value.ident)
         bound = bind_op(op, [base, *positional], keywords)
         result = apply(frame, op, bound, node)
-        if value.kind == "unknown" and name not in TENSOR_ONLY_METHODS and result.kind == "tensor":
+        if value.kind == "unknown" and name not in tensor_only_methods() and result.kind == "tensor":
             result = result.but(kind="unknown")
         if name.endswith("_") and not name.endswith("__"):
             frame.rebind(base.node, result)
