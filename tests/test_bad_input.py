@@ -189,7 +189,7 @@ def test_terminal_that_speaks_only_ascii(nanlint: Program, folder: Path) -> None
     (folder / "wide.py").write_text(BAD.replace("x", "値"), encoding="utf-8")
     done = nanlint("check", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert (done.returncode, done.stderr) == (1, "")
-    assert "wide.py:5:12" in done.stdout
+    assert "wide.py:5:22" in done.stdout
 
 
 CONFIGS = {
