@@ -31,8 +31,8 @@ class Example:
 
     @property
     def checked(self) -> str:
-        """The source as nanlint is shown it: with the imports, on the same rows."""
-        return PRELUDE + self.source if self.source.strip() else self.source
+        """The source as nanlint is shown it: with the imports, on a row of their own."""
+        return f"{PRELUDE}\n{self.source}"
 
 
 def read(section: str) -> Example:

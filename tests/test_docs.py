@@ -27,7 +27,7 @@ def test_the_sections_are_there_and_in_order(rule: Rule) -> None:
 @RULES
 def test_bad_is_flagged_where_it_is_marked(rule: Rule, check: Check) -> None:
     bad = examples.read(rule.sections["Bad"])
-    expected = marks.read(bad.source, rule.name)
+    expected = marks.read(bad.checked, rule.name)
     assert any(name == rule.name for _, name, _ in expected.flagged), "Bad marks no line with `# flagged`"
     assert not marks.differences(expected, check(bad.checked).findings)
 
