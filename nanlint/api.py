@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanlint.facts.relations import first_arg, is_square, reduction_of, same, strip_views
+from nanlint.facts.relations import first_arg, is_shielded_at_zero, is_square, reduction_of, same, strip_views
 from nanlint.facts.training import Event
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence, Finding
@@ -28,5 +28,5 @@ CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.PO
 __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE", "POSSIBLE",
     "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Confidence", "Event", "Finding", "Interval", "Operand", "Report", "Site",
-    "Value", "ancestry", "first_arg", "is_square", "reduction_of", "rule", "same", "strip_views",
+    "Value", "ancestry", "first_arg", "is_shielded_at_zero", "is_square", "reduction_of", "rule", "same", "strip_views",
 ]  # fmt: skip

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Need, Op
 
 MAX_ALTERNATIVES = 4
+# an infinite derivative that depends on two operands, which the table states of no single one
+TRAPS = frozenset({"div", "pow"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
@@ -77,16 +79,18 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     if range_ is not None:
         range_ = round_to(range_, dtype if dtype in WIDER else "float32") if not _integral(dtype) else range_
     place = frame.place(node)
+    grad = _grad(frame, op, inputs)
     result = Value(
         kind=_kind(op, values),
         range=range_,
         reach=reach,
         ident=_ident(frame, op, values),
         dtype=dtype,
-        grad=_grad(frame, op, inputs),
+        grad=grad,
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
         hazards=frozenset().union(*(v.hazards for v in inputs)) if inputs else frozenset(),
+        slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if grad is not False else frozenset(),
         maybe_empty=not op.reduces and any(v.maybe_empty for v in inputs),
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
@@ -96,8 +100,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     if op.name in frame.session.listened or unmet:
         site = record(frame, op.name, operands, node, result)
         site.unmet = unmet
-        if unmet and result.kind in ("tensor", "unknown"):
-            result = result.but(hazards=result.hazards | {site})
+        if result.kind in ("tensor", "unknown"):
+            if unmet:
+                result = result.but(hazards=result.hazards | {site})
+            if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
+                result = result.but(slopes=result.slopes | {site})
             site.result = result
     if op.returns == "tuple":
         later = result.but(range=op.rest, ident=frame.session.fresh(), made_by=result.made_by)
@@ -130,8 +137,18 @@ def escape(value: Value) -> None:
     """The value leaves the definition as it is: what is wrong inside goes with it."""
     for site in value.hazards:
         site.escaped = True
+    if value.grad is not False:
+        for site in value.slopes:
+            site.flows = True
     for item in value.items or ():
         escape(item)
+    held = value.ref
+    if isinstance(held, dict):
+        for item in held.values():
+            if isinstance(item, Value):
+                escape(item)
+    elif isinstance(held, tuple) and len(held) == 2 and held[0] == "each" and isinstance(held[1], Value):
+        escape(held[1])
 
 
 def join(frame: Frame, values: list[Value]) -> Value:
@@ -139,7 +156,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
     first = values[0]
     if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
         hazards = frozenset().union(*(v.hazards for v in values))
-        return first if hazards == first.hazards else first.but(hazards=hazards)
+        slopes = frozenset().union(*(v.slopes for v in values))
+        return first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
     flat: list[Value] = []
     for value in values:
         flat.extend(value.alternatives or (value,))
@@ -167,6 +185,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
         grad=grads.pop() if len(grads) == 1 else None,
         because=next((v.because for v in flat if v.because), None),
         hazards=frozenset().union(*(v.hazards for v in flat)),
+        slopes=frozenset().union(*(v.slopes for v in flat)),
         const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
         items=items,
         ref=first.ref if len(refs) == 1 else None,

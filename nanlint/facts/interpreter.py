@@ -147,10 +147,10 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
         elif name in changed and value.kind not in ("module", "instance", "optimizer", "scaler"):
             instance.attrs[name] = value.but(
                 range=None, reach=Confidence.POSSIBLE, const=ABSENT, made_by=None, because=None, items=None,
-                ident=session.fresh(), alternatives=(), hazards=frozenset(), ref=None,
+                ident=session.fresh(), alternatives=(), hazards=frozenset(), slopes=frozenset(), ref=None,
             )  # fmt: skip
-        elif value.hazards:
-            instance.attrs[name] = value.but(hazards=frozenset())
+        elif value.hazards or value.slopes:
+            instance.attrs[name] = value.but(hazards=frozenset(), slopes=frozenset())
 
 
 def _class_body(session: Session, ref: ClassRef, entry: ClassEntry) -> dict[str, Value]:

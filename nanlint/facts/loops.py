@@ -144,6 +144,7 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
             kind, range_, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach), frame.session.fresh(),
             before.dtype if before.dtype == after.dtype else None, before.grad if before.grad == after.grad else None,
             because=before.because or after.because, hazards=before.hazards | after.hazards,
+            slopes=before.slopes | after.slopes,
             ref=before.ref if before.ref is after.ref else (("each", after) if kind == "tuple" else None),
             maybe_empty=before.maybe_empty or after.maybe_empty,
             tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],

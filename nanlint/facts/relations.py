@@ -20,7 +20,9 @@ from nanlint.interval import (
     ZERO,
     Interval,
     at_least,
+    at_most,
 )
+from nanlint.ops import TABLE
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -78,6 +80,51 @@ def reduction_of(value: Value, ops: frozenset[str]) -> Value | None:
     """The operand, when the value is such a reduction of it (up to views)."""
     value = strip_views(value)
     return first_arg(value) if value.op in ops else None
+
+
+# measured on torch 2.13: the gradient at zero is 0, whatever comes from above
+MASKED_AT_ZERO = frozenset({"std", "dist", "cdist", "pdist"})
+SPREADS = frozenset({"sum", "nansum", "mean", "nanmean", "square", "amax", "max"})
+
+
+def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
+    """Where the value is 0, an infinite or NaN gradient ends before it gets to anything that is trained.
+
+    So it is for `relu(x)`, `relu(x).sum()`, `relu(x) + relu(y)`: all parts of a sum that is 0 are at the flat side of relu.
+    """
+    value = strip_views(value)
+    if value.grad is False or value.kind == "number":
+        return True
+    if value.made_by is None or depth == 0:
+        return False
+    if value.op in MASKED_AT_ZERO:
+        return True
+    inner = first_arg(value)
+    op = TABLE.get(value.op)
+    if op is not None and op.shield and inner is not None:
+        return op.shields(at_most(0.0) if inner.range is None else inner.range.meet(at_most(0.0)))
+    if value.op in SPREADS and inner is not None:
+        return (value.op not in ("max", "amax", "mean", "sum") or _nonnegative(inner)) and is_shielded_at_zero(inner, depth - 1)
+    if value.op == "mul":
+        left, right = value.arg("input"), value.arg("other")
+        if left is None or right is None:
+            return False
+        if left.ident == right.ident or right.kind == "number":
+            return is_shielded_at_zero(left, depth - 1)
+        return left.kind == "number" and is_shielded_at_zero(right, depth - 1)
+    if value.op == "div":
+        left, right = value.arg("input"), value.arg("other")
+        return left is not None and right is not None and right.kind == "number" and is_shielded_at_zero(left, depth - 1)
+    if value.op == "pow":
+        return inner is not None and is_square(value) and is_shielded_at_zero(inner, depth - 1)
+    if value.op == "add":
+        parts = [v for v in (value.arg("input"), value.arg("other")) if v is not None]
+        return all(_nonnegative(v) and is_shielded_at_zero(v, depth - 1) for v in parts)
+    return False
+
+
+def _nonnegative(value: Value) -> bool:
+    return value.range is not None and value.range.lo >= 0
 
 
 def is_shifted_by_max(value: Value) -> bool:
@@ -208,5 +255,5 @@ def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
 RELATIONS = {"sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow}
 __all__ = [
     "FINITE", "INF", "LARGEST", "NORMS", "ONE", "SMALLEST", "SUMS", "SYMMETRIC_UNIT", "UNIT", "VIEWS",
-    "first_arg", "is_shifted_by_max", "is_square", "reduction_of", "refine", "same", "strip_views",
+    "first_arg", "is_shielded_at_zero", "is_shifted_by_max", "is_square", "reduction_of", "refine", "same", "strip_views",
 ]  # fmt: skip

@@ -50,7 +50,7 @@ class Value:
     the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
     number: two expressions with the same one are equal element by element. `dtype` is None when several are
     possible. `grad`: can a gradient flow back to here (None: unknown). `hazards` are the sites whose non-finite
-    result may still be inside. `maybe_empty`: a selection that may hold no element. `alternatives` are the
+    result may still be inside; `slopes` those whose infinite or NaN gradient flows back from here. `maybe_empty`: a selection that may hold no element. `alternatives` are the
     values of the branches that were joined here.
     """
 
@@ -63,6 +63,7 @@ class Value:
     made_by: Application | None = None
     because: Reason | None = None
     hazards: frozenset[Site] = frozenset()
+    slopes: frozenset[Site] = frozenset()
     const: Any = ABSENT
     items: tuple[Value, ...] | None = None
     ref: Any = None

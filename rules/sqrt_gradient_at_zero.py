@@ -1,0 +1,71 @@
+from collections.abc import Iterator
+
+from nanlint.api import CERTAIN, LIKELY, NONNEGATIVE, POSITIVE, POSSIBLE, Report, Site, Value, is_shielded_at_zero, rule, strip_views
+
+VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "logsumexp"})
+
+
+@rule("NAN401", at="sqrt pow", kind="gradient")
+def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
+    """
+    Square root of a value that can be exactly zero, where a gradient flows back.
+
+    ## Why is this bad?
+
+    The slope of `sqrt` at 0 is infinite. Behind it the chain rule multiplies by the derivative of what was rooted,
+    which is 0 for a sum of squares, so the gradient is `nan` exactly when a distance, an error or a variance is 0: when
+    the fit is perfect, when two points coincide, when a row is padding. The value, 0, shows nothing. The same goes for
+    powers between 0 and 1. An eps outside of the root does not help; one inside does.
+
+    ## Bad
+
+    ```python
+    def rmse(prediction, target):
+        return torch.sqrt(F.mse_loss(prediction, target))  # flagged
+
+
+    # run: rmse(torch.ones(3, requires_grad=True), torch.ones(3))
+    ```
+
+    ## Good
+
+    ```python
+    def rmse(prediction, target):
+        return torch.sqrt(F.mse_loss(prediction, target) + 1e-12)
+
+
+    # run: rmse(torch.ones(3, requires_grad=True), torch.ones(3))
+    ```
+
+    ## Known limits
+
+    Silent where no gradient flows: under `no_grad`, on detached or integer tensors, where the result is used by
+    `item()` only. `norm`, `vector_norm`, `cdist` and `std` have gradient 0 at zero and are safe; `relu` lets no gradient
+    through at 0, so the root of it is safe as well. Where the value may also be negative, `sqrt-of-negative` speaks.
+    """
+    x = site.input
+    what = "sqrt"
+    if site.op == "pow":
+        exponent = site.value("exponent")
+        power = exponent.number if exponent is not None else None
+        if power is None or not 0 < power < 1:
+            return
+        what = f"power {power:.4g}"
+    if site.no_grad or site.result.grad is False or not site.flows or site.doubt(x.value, NONNEGATIVE) is not None:
+        return
+    confidence = site.doubt(x.value, POSITIVE)
+    if confidence is None or is_shielded_at_zero(x.value):
+        return
+    if strip_views(x.value).op in VANISHING:
+        confidence = POSSIBLE
+    yield site.report(
+        confidence if site.result.grad or confidence < CERTAIN else LIKELY,
+        f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{_zero(site, x.value)}: its gradient "
+        f"is then inf or nan; add an eps inside of the root",
+        at=site.place,
+    )
+
+
+def _zero(site: Site, value: Value) -> str:
+    """When the value is zero, in words."""
+    return site.because(value)

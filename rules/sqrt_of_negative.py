@@ -1,0 +1,82 @@
+from collections.abc import Iterator
+
+from nanlint.api import NONNEGATIVE, Report, Site, Value, first_arg, is_square, reduction_of, rule, same, strip_views
+
+MEANS = frozenset({"mean", "sum", "avg_pool2d", "avg_pool1d", "conv2d", "conv1d"})
+
+
+@rule("NAN103", at="sqrt rsqrt pow", kind="domain", over="division-by-zero-tensor")
+def sqrt_of_negative(site: Site) -> Iterator[Report]:
+    """
+    Square root, or a fractional power, of a value that can be negative.
+
+    ## Why is this bad?
+
+    The root of a negative number is `nan`, and so is a fractional power: `(-8) ** (1 / 3)` is not -2. A value that is
+    never negative on paper is so in floats: the variance as the mean of squares minus the square of the mean comes
+    out below zero for nearly constant data.
+
+    ## Bad
+
+    ```python
+    def spread(x):
+        return torch.sqrt((x**2).mean() - x.mean() ** 2)  # flagged
+
+
+    # run: spread(torch.full((1000,), 1000.7, requires_grad=True))
+    ```
+
+    ## Good
+
+    ```python
+    def spread(x):
+        return torch.sqrt(x.var(unbiased=False) + 1e-6)
+
+
+    # run: spread(torch.full((1000,), 1000.7, requires_grad=True))
+    ```
+
+    ## Known limits
+
+    A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most. A power whose
+    exponent is not a known number is left alone.
+    """
+    x = site.input
+    if site.op == "pow":
+        exponent = site.value("exponent")
+        power = exponent.number if exponent is not None else None
+        if power is None or power == int(power):
+            return
+        what = f"the power {power:.4g}"
+    else:
+        what = f"`{site.op}`"
+    confidence = site.doubt(x.value, NONNEGATIVE)
+    if confidence is None or site.is_repaired or x.value.is_complex:
+        return
+    if _is_variance(x.value):
+        yield site.report(
+            confidence,
+            f"`{site.show(x)}`, mean of squares minus squared mean, rounds below 0 for nearly constant data, and {what} of it "
+            "is nan: use `var`, or clamp it to a positive minimum",
+            at=x,
+        )
+        return
+    lies = f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
+    yield site.report(
+        confidence,
+        f"{what} is nan below 0, and `{site.show(x)}` {lies}: clamp it to a positive minimum first",
+        at=x,
+    )
+
+
+def _is_variance(value: Value) -> bool:
+    """`E[x * x] - E[x] ** 2`."""
+    value = strip_views(value)
+    first, second = value.arg("input"), value.arg("other")
+    if value.op != "sub" or first is None or second is None or not is_square(strip_views(second)):
+        return False
+    squares = reduction_of(first, MEANS)
+    mean = first_arg(strip_views(second))
+    if squares is None or mean is None or not is_square(strip_views(squares)):
+        return False
+    return same(first_arg(strip_views(squares)), reduction_of(mean, MEANS))
