@@ -23,9 +23,9 @@ def fill(index: Index, tree: Tree) -> None:
             bases = tuple(cst.Module([]).code_for_node(base.value) for base in node.bases)
             made = index.add_class(node.name.value, _rows(tree, node), owner, bases)
             pending.extend((s, made) for s in reversed(node.body.body))
-        elif isinstance(node, cst.SimpleStatementLine):
-            for small in node.body if owner is None else ():
-                _import(index, small)
+        elif isinstance(node, (cst.Import, cst.ImportFrom)):
+            if owner is None:
+                _import(index, node)
         else:
             pending.extend((child, owner) for child in reversed(list(_blocks(node))))
 
@@ -46,7 +46,10 @@ def find_definition(tree: Tree, first_row: int) -> cst.FunctionDef | cst.ClassDe
 
 
 def _blocks(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The statements and clauses of a compound statement, in order."""
+    """The statements and clauses directly within a statement, in order."""
+    if isinstance(node, cst.SimpleStatementLine):
+        yield from node.body
+        return
     body = getattr(node, "body", None)
     if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
         yield from body.body
@@ -59,19 +62,19 @@ def _blocks(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             yield clause
 
 
-def _import(index: Index, node: cst.CSTNode) -> None:
+def _import(index: Index, node: cst.Import | cst.ImportFrom) -> None:
     if isinstance(node, cst.Import):
         for name in node.names:
             index.add_import(name.evaluated_name, name.evaluated_alias)
-    elif isinstance(node, cst.ImportFrom):
-        module = "." * len(node.relative)
-        if node.module is not None:
-            module += get_full_name_for_node(node.module) or ""
-        if isinstance(node.names, cst.ImportStar):
-            index.add_import_from(module, "*", None)
-        else:
-            for name in node.names:
-                index.add_import_from(module, name.evaluated_name, name.evaluated_alias)
+        return
+    module = "." * len(node.relative)
+    if node.module is not None:
+        module += get_full_name_for_node(node.module) or ""
+    if isinstance(node.names, cst.ImportStar):
+        index.add_import_from(module, "*", None)
+        return
+    for name in node.names:
+        index.add_import_from(module, name.evaluated_name, name.evaluated_alias)
 
 
 def _rows(tree: Tree, node: cst.FunctionDef | cst.ClassDef) -> Rows:
