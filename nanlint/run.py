@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,12 +114,29 @@ def check(target: Target, cache: Cache | None = None) -> Result:
 
         config = target.config
         rules = _rules(config, config.ignored(target.path))
-        result = check_bytes(data, target.path, rules, config.confidence)
+        with _collected_at_the_end():
+            result = check_bytes(data, target.path, rules, config.confidence)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
     if cache and target.data is None:
         cache.put(target.path, data, target.config, result)
     return result
+
+
+@contextmanager
+def _collected_at_the_end() -> Iterator[None]:
+    """Put garbage collection off until a file is done.
+
+    A syntax tree is very many objects that all live on: looking them through again and again took a quarter of the
+    time for a megabyte of literals, a tenth for ordinary files.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @functools.lru_cache(maxsize=256)
