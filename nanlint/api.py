@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import first_arg, is_shielded_at_zero, is_square, reduction_of, same, strip_views
 from nanlint.facts.training import Event
-from nanlint.facts.value import Operand, Value
+from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence, Finding
 from nanlint.interval import (
     FINITE,
@@ -27,6 +28,7 @@ CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.PO
 
 __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE", "POSSIBLE",
-    "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Confidence", "Event", "Finding", "Interval", "Operand", "Report", "Site",
-    "Value", "ancestry", "first_arg", "is_shielded_at_zero", "is_square", "reduction_of", "rule", "same", "strip_views",
+    "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Finding", "Interval", "Operand", "Report",
+    "Site", "Value", "ancestry", "complement_of", "first_arg", "is_shielded_at_zero", "is_square", "picked", "reduction_of",
+    "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "unguarded",
 ]  # fmt: skip

@@ -16,6 +16,9 @@ SITES = {
     "training-step": r"\.step\(|backward\(|def training_step\b",
     "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
     "loop-growth": r"\b(\w+)\s*(?:\*=\s*\1\b|\*\*=|=\s*\1\s*\*\s*\1\b|=\s*\1\s*\*\*|=.*\b(?:square|pow)\b)",
+    "add": r"\blog",
+    "sub": r"\blog",
+    "mul": r"\b[Ii]nf",
     "nan-check": r"isnan|isfinite|isinf|!=",
     "data": r"\*\s*\d|\d\s*\*",
 }

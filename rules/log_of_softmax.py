@@ -1,0 +1,54 @@
+from collections.abc import Iterator
+
+from nanlint.api import CERTAIN, POSITIVE, Report, Site, rule, softmax_of, unguarded
+
+
+OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
+
+
+@rule("NAN310", at="log log2 log10", kind="overflow", over=OVER, mentions="log")
+def log_of_softmax(site: Site) -> Iterator[Report]:
+    """
+    Logarithm of a softmax, which underflows to zero.
+
+    ## Why is this bad?
+
+    In float32 softmax is exactly 0 for a logit 104 below the largest. Its log is `-inf`, a target of 0 times `-inf` is
+    `nan`, and the gradient is `nan` in any case. `log_softmax` subtracts in log space and is finite for all finite logits.
+
+    ## Bad
+
+    ```python
+    def cross_entropy(logits, onehot):
+        p = torch.softmax(logits, dim=-1)
+        return -(onehot * torch.log(p)).sum(-1).mean()  # flagged
+
+
+    # run: cross_entropy(torch.tensor([[0.0, 200.0]], requires_grad=True), torch.tensor([[0.0, 1.0]]))
+    ```
+
+    ## Good
+
+    ```python
+    def cross_entropy(logits, onehot):
+        return -(onehot * torch.log_softmax(logits, dim=-1)).sum(-1).mean()
+
+
+    # run: cross_entropy(torch.tensor([[0.0, 200.0]], requires_grad=True), torch.tensor([[0.0, 1.0]]))
+    ```
+
+    ## Known limits
+
+    A softmax that is averaged or multiplied before the log is left to log-of-nonpositive, which names the same danger.
+    """
+    x = site.input
+    made = softmax_of(unguarded(x.value))
+    if not made or site.is_repaired or x.value.range is None or x.value.range.without_nan().within(POSITIVE):
+        return
+    yield site.report(
+        CERTAIN,
+        f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is 104 below the largest{site.because(x.value)}, "
+        "which gives -inf and a nan gradient: use log_softmax",
+        at=x,
+        covers=made,
+    )
