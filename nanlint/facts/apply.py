@@ -57,15 +57,18 @@ class Operands:
 
 def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode) -> Value:
     """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
-    for name, operand in operands.items():
-        alternatives = operand.value.alternatives
-        if 1 < len(alternatives) <= MAX_ALTERNATIVES:
-            results = [
-                apply(frame, op, {**operands, name: Operand(alternative, operand.node)}, node)
-                for alternative in alternatives
-            ]
-            return join(frame, results)
+    split = [name for name, operand in operands.items() if 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES]
     values = {name: operand.value for name, operand in operands.items()}
+    if len(split) == 1:
+        name, node_of = split[0], operands[split[0]].node
+        results = [
+            apply(frame, op, {**operands, name: Operand(alternative, node_of)}, node)
+            for alternative in operands[name].value.alternatives
+        ]
+        # the whole keeps its own identity, so that relations between such wholes are seen
+        return join(frame, results).but(
+            ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node))
+        )
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
     args = Operands(values)
     range_ = op.shape(args)
@@ -201,6 +204,8 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
         return min(Confidence.LIKELY, *known)
     if op.name not in PASSES:
         return op.attains
+    if any(v.range is None for v in inputs) and op.name == "pow":
+        return Confidence.POSSIBLE
     varying = [v.reach for v in inputs if v.range is not None and v.range.point is None]
     if not varying:
         return min((v.reach for v in inputs), default=op.attains)

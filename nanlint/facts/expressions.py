@@ -14,7 +14,7 @@ from nanlint.facts.calls import call
 from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.functions import make_lambda
 from nanlint.facts.lookup import lookup
-from nanlint.facts.value import Operand, Value, literal
+from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
 from nanlint.ops import TABLE
@@ -85,18 +85,23 @@ def _attribute(frame: Frame, node: cst.Attribute) -> Value:
 
 
 def _number(frame: Frame, node: cst.Integer | cst.Float | cst.Imaginary) -> Value:
+    text = node.value
+    const: Any
     try:
-        const = node.evaluated_value if not isinstance(node, cst.Imaginary) else complex(node.value)
-    except (ValueError, SyntaxError):
+        const = int(text, 0) if isinstance(node, cst.Integer) else float(text) if isinstance(node, cst.Float) else complex(text)
+    except ValueError:
         return frame.unknown(kind="number")
     return literal(const, frame.session.intern(("const", repr(const))))
 
 
 def _string(frame: Frame, node: cst.SimpleString | cst.ConcatenatedString) -> Value:
-    try:
-        const = node.evaluated_value
-    except (ValueError, SyntaxError):
-        return frame.unknown(kind="string")
+    if isinstance(node, cst.SimpleString) and not node.prefix and "\\" not in node.value:
+        const: Any = node.raw_value
+    else:
+        try:
+            const = node.evaluated_value
+        except (ValueError, SyntaxError):
+            return frame.unknown(kind="string")
     return literal(const, frame.session.intern(("const", repr(const)))) if isinstance(const, str) else frame.unknown()
 
 
@@ -228,7 +233,7 @@ def _comprehension(frame: Frame, node: cst.ListComp | cst.SetComp | cst.Generato
     with frame.branch(frame.env.copy()):
         _bind_generators(frame, node.for_in)
         element = frame.evaluate(node.elt)
-    return Value("tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards)
+    return Value("tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards, slopes=element.slopes)
 
 
 def _dict_comprehension(frame: Frame, node: cst.DictComp) -> Value:
@@ -263,11 +268,13 @@ def _subscript(frame: Frame, node: cst.Subscript) -> Value:
         return frame.unknown()
     if value.kind == "dict" and isinstance(value.ref, dict) and only is not None and only.is_literal:
         found = value.ref.get(only.const)
-        return found if found is not None else frame.unknown(ident=frame.session.fresh()) if False else found or frame.unknown()
+        return found if found is not None else frame.unknown()
     if isinstance(value.ref, tuple) and value.ref[0] == "each":
         return value.ref[1] if only is not None and only.kind != "slice" else value
     if value.op == "shape":
         of = value.arg("input")
+        if only is not None and only.kind == "slice":
+            return value.but(ident=frame.session.intern(("item", value.ident, only.ident)))
         key = ("size", value.ident, only.ident if only is not None else 0)
         made = value.made_by
         return Value(
@@ -277,7 +284,7 @@ def _subscript(frame: Frame, node: cst.Subscript) -> Value:
     if value.kind in ("name", "class"):
         return value
     if value.kind not in ("tensor", "unknown"):
-        return frame.unknown(ident=frame.session.intern(("item", value.ident, *(i.ident for i in indices))))
+        return Value(ident=frame.session.intern(("item", value.ident, *(i.ident for i in indices))))
     return select(frame, base, indices, node)
 
 
@@ -288,11 +295,10 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
     masks = [i for i in indices if i.dtype == "bool" and i.kind in ("tensor", "unknown")]
     picked = value.but(
         ident=frame.session.intern(key),
-        made_by=type(value.made_by)("index", {"input": value}, frame.place(node)) if value.made_by else _made(frame, value, node),
-        const=value.const if value.is_literal else value.const,
+        made_by=Application("index", {"input": value}, frame.place(node)),
         items=None,
+        tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
     )
-    picked = picked.but(tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8])
     if masks:
         env = frame.env.copy()
         narrow.teach(env, masks[0], True)
@@ -304,12 +310,6 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
     if any(i.maybe_empty for i in indices):
         return picked.but(maybe_empty=True, alternatives=())
     return picked.but(alternatives=())
-
-
-def _made(frame: Frame, value: Value, node: cst.CSTNode) -> Any:
-    from nanlint.facts.value import Application
-
-    return Application("index", {"input": value}, frame.place(node))
 
 
 def _index(frame: Frame, element: cst.BaseSlice) -> Value:

@@ -33,7 +33,8 @@ def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, itera
         _watch_growth(frame, node, entry, first)
         frame.env = _widened(frame, entry, first)
         again = _once(frame, node, body, iterated, exits)
-        ends = [entry, first] + ([again] if again is not None else [])
+        # a loop that runs not even once is not what its reader has in mind
+        ends = [first] + ([again] if again is not None else [])
     else:
         ends = [entry]
     if isinstance(node, cst.While) and _is_true(node.test):

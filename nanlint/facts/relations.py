@@ -176,14 +176,17 @@ def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
 
 def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
-    if left is None or right is None or range_ is not None:
+    if left is None or right is None:
         return None
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
     for known, other in ((left, right), (right, left)):
         if other.range is None and known.kind != "number" and other.kind in ("number", "unknown") and known.range is not None:
-            if known.range.lo >= 0 and known.range.point is None:
+            if known.range.lo >= 0:
                 return None, Confidence.POSSIBLE
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
+            return None, Confidence.POSSIBLE
+        unsure = other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
+        if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
             return None, Confidence.POSSIBLE
     return None
 
