@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts import relations
+from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import Interval
@@ -25,7 +26,6 @@ REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], 
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
 SAME_ELEMENTS = frozenset({"clone", "detach", "contiguous", "positive", "alias", "identity"})
-WIDER = {"float16": 0, "bfloat16": 0, "float32": 1, "float64": 2, "complex64": 3, "complex128": 4}
 
 
 class Operands:
@@ -70,7 +70,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
             ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node))
         )
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
-    args = Operands(values)
+    dtype = result_dtype(op, values)
+    args = Operands(_scalars_in_format(values, dtype) if op.name in ARITHMETIC else values)
     range_ = op.shape(args)
     reach = _reach(op, inputs, range_)
     refined = relations.refine(frame, op, values, range_, reach)
@@ -78,9 +79,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     if refined is not None:
         own_reason = range_ is None or refined[0] != range_
         range_, reach = refined
-    dtype = _dtype(op, values)
-    if range_ is not None:
-        range_ = round_to(range_, dtype if dtype in WIDER else "float32") if not _integral(dtype) else range_
+    if is_complex(dtype):
+        # complex numbers have no order, so no interval holds them
+        range_ = None
+    elif range_ is not None and not is_integral(dtype):
+        range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
     grad = _grad(frame, op, inputs)
     result = Value(
@@ -213,6 +216,7 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
 
 
 OPERATORS = frozenset({"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"})
+ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
@@ -221,41 +225,14 @@ PASSES = frozenset(
 )
 
 
-def _dtype(op: Op, values: Mapping[str, Value]) -> str | None:
-    given = values.get("dtype")
-    if given is not None and isinstance(given.ref, str):
-        return given.ref.removeprefix("torch.").removeprefix("numpy.")
-    match op.dtype:
-        case "bool":
-            return "bool"
-        case "integer":
-            return "int64"
-        case "complex":
-            return "complex64"
-        case _:
-            pass
-    tensors = [v for v in values.values() if v.kind in ("tensor", "unknown") and v.kind != "none"]
-    if not tensors:
-        return None
-    if op.dtype == "same":
-        return tensors[0].dtype
-    dtypes = {v.dtype for v in tensors}
-    complex_ = [v.dtype for v in values.values() if v.is_complex and v.dtype]
-    if op.dtype == "real":
-        kept = tensors[0].dtype
-        return {"complex64": "float32", "complex128": "float64"}.get(kept or "", kept)
-    if complex_:
-        return complex_[0]
-    if None in dtypes:
-        return None
-    floating = [d for d in dtypes if d in WIDER]
-    if floating:
-        return max(floating, key=WIDER.__getitem__)
-    return "float32" if op.dtype == "float" else next(iter(dtypes))
-
-
-def _integral(dtype: str | None) -> bool:
-    return dtype is not None and (dtype == "bool" or dtype.lstrip("u").startswith("int"))
+def _scalars_in_format(values: Mapping[str, Value], dtype: str | None) -> Mapping[str, Value]:
+    """Python numbers beside a tensor as its kernel sees them: `1 + 1e-8` is 1, also for half, which computes in float32."""
+    if dtype in ("float64", "complex128") or is_integral(dtype):
+        return values
+    return {
+        name: v.but(range=round_to(v.range, "float32")) if v.kind == "number" and v.range is not None else v
+        for name, v in values.items()
+    }
 
 
 def _kind(op: Op, values: Mapping[str, Value]) -> str:  # type: ignore[return]

@@ -23,21 +23,9 @@ CONSTANTS = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "tau": math.tau,
     "Inf": math.inf, "infty": math.inf, "NaN": math.nan, "NAN": math.nan,
 }  # fmt: skip
-DTYPE_NAMES = {
-    "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "cfloat": "complex64",
-    "cdouble": "complex128", "float_": "float64",
-}  # fmt: skip
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})
 CHECKED = ("torch.", "torch.nn.", "torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.", "torch.optim.")
-
-
-def dtype_name(name: str) -> str | None:
-    """The dtype that `torch.float`, `numpy.float32` and the like name."""
-    head, _, last = name.rpartition(".")
-    last = DTYPE_NAMES.get(last, last)
-    known = last in DTYPES or last in ("bool", "uint8", "int8", "int16", "int32", "int64", "complex32")
-    return last if head in ("torch", "numpy") and known else None
 
 
 def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import escape, record
-from nanlint.facts.attributes import dtype_name
+from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
