@@ -216,11 +216,12 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
 
 
 OPERATORS = frozenset({"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"})
+MAKERS = frozenset({"tensor", "as_tensor"})
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
-    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
+    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack tensor as_tensor
     """.split()
 )
 
@@ -274,7 +275,7 @@ def _because(
     if range_ is None:
         return None
     sources = [v.because for v in values.values() if v.because is not None and v.kind != "number"]
-    fresh = own or op.name not in PASSES
+    fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
         return sources[0] if sources else None
     shown = f"{op.name} on line {{row}} gives {range_}".replace("{", "{{").replace("}", "}}").replace("{{row}}", "{row}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import builtin, training
+from nanlint.facts import builtin, nested, training
 from nanlint.facts.apply import apply, escape, join, record
 from nanlint.facts.attributes import attribute
 from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
@@ -178,15 +178,12 @@ def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Opera
     if first is None or first.value.kind != "tuple":
         return bound
     value = first.value
-    if isinstance(value.ref, tuple) and value.ref[0] == "each":
-        element: Value = value.ref[1]
-        merged = element.but(ident=value.ident, alternatives=())
-    elif value.items:
-        merged = join(frame, list(value.items)).but(alternatives=())
-    else:
-        merged = frame.unknown()
+    merged = nested.element(frame, value).but(items=value.items if op.name in nested.LITERAL else None)
+    if value.items is None:
+        merged = merged.but(ident=value.ident)
     if merged.kind != "tensor":
-        merged = merged.but(kind="tensor", reach=min(merged.reach, Confidence.LIKELY))
+        known = merged.kind == "number" and merged.range is not None
+        merged = merged.but(kind="tensor", reach=merged.reach if known else min(merged.reach, Confidence.LIKELY))
     return {**bound, "input": Operand(merged, first.node)}
 
 

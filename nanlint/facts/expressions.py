@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts import narrow
+from nanlint.facts import narrow, nested
 from nanlint.facts.apply import apply, join, repair
 from nanlint.facts.attributes import attribute
 from nanlint.facts.calls import call
@@ -299,6 +299,9 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
         items=None,
         tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
     )
+    elements = nested.part(frame, value, indices) if value.op in nested.LITERAL else None
+    if elements is not None and elements.range is not None:
+        picked = picked.but(range=elements.range, reach=elements.reach)
     if masks:
         env = frame.env.copy()
         narrow.teach(env, masks[0], True)

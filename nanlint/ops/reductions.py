@@ -16,6 +16,9 @@ from nanlint.ops.shapes import argument, spread, total
 UNDERFLOWS = 1e-12
 """Squares of smaller numbers are subnormal or zero in the narrower formats, so a lower bound does not survive them."""
 
+SOFTMAX_UNDERFLOWS = 60.0
+"""Logits closer together than this give a positive softmax in float32, over any number of members that fits a memory."""
+
 
 def sum_like(call: Call) -> Interval | None:
     x = call.range("input")
@@ -103,9 +106,9 @@ def log_sum_exp(call: Call) -> Interval | None:
 
 
 def softmaxed(call: Call) -> Interval | None:
-    """[0, 1], both attained; NaN where a member is +inf, or where all are -inf."""
+    """[0, 1], both attained unless the logits are close together; NaN where a member is +inf, or where all are -inf."""
     x = call.range("input")
-    unit = Interval(0.0, 1.0)
+    unit = Interval(0.0, 1.0, lo_open=x is not None and x.hi - x.lo < SOFTMAX_UNDERFLOWS)
     return unit if x is None else replace(unit, nan=x.nan or INF in x or -INF in x)
 
 

@@ -1,0 +1,60 @@
+"""Nested lists that become tensors: `torch.tensor([[1.0, 0.0]])`, and what a row or column of them holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from nanlint.facts.apply import join
+from nanlint.facts.value import Value
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+
+LITERAL = frozenset({"tensor", "as_tensor"})
+MAX_LEAVES = 256
+
+
+def leaves(value: Value) -> Iterator[Value]:
+    """The innermost elements of nested lists."""
+    if value.kind == "tuple" and value.items is not None:
+        for item in value.items:
+            yield from leaves(item)
+    elif value.kind == "tuple" and isinstance(value.ref, tuple) and value.ref and value.ref[0] == "each":
+        yield from leaves(value.ref[1])
+    else:
+        yield value
+
+
+def element(frame: Frame, value: Value) -> Value:
+    """What any one element of the nested lists is; the lists themselves stay in `items`."""
+    found: list[Value] = []
+    for leaf in leaves(value):
+        found.append(leaf)
+        if len(found) > MAX_LEAVES:
+            return frame.unknown()
+    return join(frame, found).but(alternatives=()) if found else frame.unknown()
+
+
+def part(frame: Frame, value: Value, indices: Sequence[Value]) -> Value | None:
+    """What the elements at `indices` of a tensor made of literal lists are; None where that cannot be told."""
+    source = value.arg("input") if value.op in LITERAL else None
+    if source is None or source.items is None:
+        return None
+    chosen = _chosen(source, indices, frame.session.intern(("slice", 0, 0, 0)))
+    return join(frame, [element(frame, v) for v in chosen]).but(alternatives=()) if chosen else None
+
+
+def _chosen(value: Value, indices: Sequence[Value], everything: int) -> list[Value] | None:
+    if not indices:
+        return [value]
+    items, index = value.items, indices[0]
+    if items is None:
+        return None
+    if index.ident == everything:
+        parts = [_chosen(item, indices[1:], everything) for item in items]
+        return None if any(p is None for p in parts) else [v for p in parts if p is not None for v in p]
+    position = index.const if index.is_literal else None
+    if isinstance(position, bool) or not isinstance(position, int) or not -len(items) <= position < len(items):
+        return None
+    return _chosen(items[position], indices[1:], everything)
