@@ -245,7 +245,8 @@ def _absorbs(x: float, is_open: bool, y: float) -> bool:
 def _reciprocal(x: float, is_open: bool, sign: float) -> tuple[float, bool]:
     if x == 0:
         return sign * INF, is_open
-    return (0.0 if math.isinf(x) else 1.0 / x), is_open
+    # the reciprocals of neighbours round to one number
+    return (0.0, is_open) if math.isinf(x) else (1.0 / x, False)
 
 
 def _at(fn: Callable[[float], float], x: float, otherwise: float) -> float:

@@ -27,7 +27,7 @@ def of_module(op: Op, module: type[torch.nn.Module]) -> OnComplex | None:
         made = module()
     except TypeError:
         return None
-    inputs = [SAMPLE.clone() for name in op.parameters if name in INPUTS]
+    inputs = [SAMPLE.abs() if name == "var" else SAMPLE.clone() for name in op.parameters if name in INPUTS]
     return observe(lambda: made(*inputs))
 
 

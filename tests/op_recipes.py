@@ -13,7 +13,8 @@ from nanlint.interval import UNIT, Interval, exactly
 from nanlint.ops import LINES, Op
 
 PLACES = ("torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.", "torch.", "torch.Tensor.")
-TENSORS = {"input", "other", "end", "tensor1", "tensor2", "target", "value", "src"}
+TENSORS = {"other", "end", "tensor1", "target", "exponent", "values"}
+"""Second parameters that are tensors."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Known:
 X, XY = ("input",), ("input", "other")
 
 CONSTANTS: dict[str, list[dict[str, Any]]] = {
-    "pow": [{"exponent": e} for e in (0, 1, 2, 3, 4, -1, -2, 0.5, -0.5, 1.5, 1 / 3)],
+    "pow": [{"exponent": e} for e in (0, 1, 2, 3, 4, -1, -2, 0.5, -0.5, 1.5, 1 / 3)] + [{}],
     "clamp": [{"min": 0}, {"max": 1}, {"min": 0.1, "max": 0.9}, {"min": -1, "max": 1}, {"min": 2, "max": 1}],
     "clamp_min": [{"min": 1e-3}],
     "clamp_max": [{"max": 1e-3}],
@@ -143,6 +144,7 @@ OWN_CALLS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "movedim": (lambda x: x[None].movedim(0, 1), X),
     "tensor_split": (lambda x: x.tensor_split(1), X),
     "trace": (lambda x: torch.trace(x[None]), X),
+    "cross": (lambda x, y: torch.cross(x[:1].expand(3), y[:1].expand(3), 0), XY),
     "cdist": (lambda x, y: torch.cdist(x[:, None], y[:, None]), ("input", "x2")),
     "pdist": (lambda x: F.pdist(x[:, None]), X),
     "pairwise_distance": (F.pairwise_distance, ("input", "x2")),
@@ -163,10 +165,16 @@ OWN_CALLS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
 }  # fmt: skip
 
 NOT_CALLED = frozenset(
-    """bincount multinomial one_hot grid_sample gumbel_softmax poisson bernoulli rrelu dropout prelu mode unique histc
-    requires_grad_ cuda numpy item tolist size dim numel isclose""".split()  # noqa: SIM905
+    """adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d addbmm adjoint avg_pool3d
+    batch_norm bernoulli bincount bitwise_and bitwise_not bitwise_or bitwise_xor cholesky cond conv2d conv3d
+    conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss ctc_loss cuda det dim dropout eig eigh
+    eigvals eigvalsh fill from_numpy gcd grid_sample gumbel_softmax histc imag instance_norm inv isclose item
+    local_response_norm logdet lp_pool1d lp_pool2d lp_pool3d lstsq matrix_exp matrix_power max_pool3d mode
+    multi_margin_loss multilabel_margin_loss multinomial mvlgamma nll_loss numel numpy one_hot pinv pixel_shuffle
+    poisson prelu qr requires_grad_ rot90 rrelu size slogdet solve svd tolist triplet_margin_with_distance_loss
+    unique view_as_complex view_as_real""".split()  # noqa: SIM905
 )
-"""Ops without a range of their own to test, or that need integer or special input."""
+"""Ops without a range of their own to test, and those that want matrices, indices, flags or weights."""
 
 
 DOMAINS = {
@@ -213,8 +221,6 @@ def cases(names: Callable[[Op], bool] = lambda op: True) -> Iterator[Case]:
         needed = list(op.parameters[1:])
         for consts in CONSTANTS.get(op.name, [{}]):
             tensors = ("input",)
-            if needed and needed[0] in ("other", "tensor1", "target", "end") and needed[0] not in consts:
+            if needed and needed[0] in TENSORS and needed[0] not in consts:
                 tensors = ("input", "tensor1", "tensor2") if needed[0] == "tensor1" else ("input", needed[0])
             yield Case(op, found, tensors, consts, 2 if op.name in ("std", "var") else 1)
-        if op.name == "pow":
-            yield Case(op, found, ("input", "exponent"))

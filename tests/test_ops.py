@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-import datetime
+import datetime as dt
 import fractions
 import itertools
 import math
@@ -76,10 +76,13 @@ def test_the_operators_of_python_are_in_the_table() -> None:
 
 def intervals() -> st.SearchStrategy[Interval]:
     number = st.sampled_from(EDGES) | st.floats(-5, 5)
-    made = st.builds(
-        lambda a, b, lo_open, hi_open, hole: Interval(min(a, b), max(a, b), lo_open, hi_open, hole and min(a, b) < 0 < max(a, b)),
-        number, number, st.booleans(), st.booleans(), st.booleans(),
-    )  # fmt: skip
+
+
+    def between(a: float, b: float, lo_open: bool, hi_open: bool, hole: bool) -> Interval:
+        lo, hi = min(a, b), max(a, b)
+        return Interval(lo, hi, lo_open, hi_open, hole and lo < 0 < hi)
+
+    made = st.builds(between, number, number, st.booleans(), st.booleans(), st.booleans())
     wide = st.sampled_from([FINITE, Interval(0, INF, hi_open=True), Interval(0, INF, True, True), Interval(0, 1)])
     return (made | wide).filter(lambda interval: not interval.empty)
 
@@ -95,7 +98,7 @@ def test_results_lie_in_the_range(case: Case, data: st.DataObject) -> None:
         try:
             wrong = list(escapes(case, drawn, dtype))
         except (NotImplementedError, RuntimeError, ValueError, IndexError):
-            continue  # a format that the kernel does not know, a size that the op does not take, or a check that it makes
+            continue  # a format that the kernel does not know, a size that it does not take, a check that it makes
         assert wrong == []
 
 
@@ -106,10 +109,10 @@ def test_nearly_every_case_runs() -> None:
         values = {name: DOMAINS.get((case.op.name, name)) or Interval(0.25, 0.75) for name in case.tensors}
         try:
             list(escapes(case, values, "float32"))
-        except (NotImplementedError, RuntimeError, ValueError, IndexError, TypeError):
+        except (NotImplementedError, RuntimeError, ValueError, IndexError):
             continue
         ran += 1
-    assert ran >= 0.8 * len(CASES)
+    assert ran >= 0.95 * len(CASES)
 
 
 NEEDS = [case for case in CASES if case.op.needs and not case.consts and case.op.name not in ("lgamma", "digamma")]
@@ -129,12 +132,15 @@ def test_needs_are_where_it_fails(case: Case) -> None:
                 good = bool(case.fn(*tensors).isfinite().all())
             except RuntimeError:
                 good = False
+            if point == need.domain.lo and case.op.name in ("xlogy", "xlog1py"):
+                continue  # -inf, unless the other factor is 0
             assert good == (point in need.domain), (need, point)
 
 
 GRADIENTS = [
     case for case in UNARY
-    if case.op.differentiable and not case.consts and case.op.name not in ("lgamma", "digamma", "masked_fill", "cumprod")
+    if case.op.differentiable and not case.consts
+    and case.op.name not in ("lgamma", "digamma", "masked_fill", "cumprod")
 ]  # fmt: skip
 
 
@@ -155,10 +161,12 @@ def test_gradients_are_as_declared(case: Case) -> None:
 def test_gradients_are_declared_of_two() -> None:
     zero = torch.zeros(1, requires_grad=True)
     torch.hypot(zero, torch.zeros(1)).backward()
-    assert math.isnan(float(zero.grad)) and TABLE["hypot"].singular  # type: ignore[arg-type]
+    assert math.isnan(float(zero.grad))
+    assert TABLE["hypot"].singular
     other = torch.zeros(1, requires_grad=True)
     torch.xlogy(torch.zeros(1), other).backward()
-    assert math.isnan(float(other.grad)) and TABLE["xlogy"].singular  # type: ignore[arg-type]
+    assert math.isnan(float(other.grad))
+    assert TABLE["xlogy"].singular
 
 
 UNUSUAL = {"masked_select", "masked_scatter", "nan_to_num"}
@@ -190,7 +198,8 @@ def test_complex_modules(spelling: str, op: Op) -> None:
 
 def test_nan_to_num_acts_on_the_parts() -> None:
     made = torch.nan_to_num(torch.complex(torch.tensor(math.nan), torch.tensor(2.0)))
-    assert made == 2j and TABLE["nan_to_num"].complex == "mangles"
+    assert made == 2j
+    assert TABLE["nan_to_num"].complex == "mangles"
 
 
 @given(st.floats(allow_nan=False), st.sampled_from(["float64", "float32", "float16", "bfloat16"]))
@@ -206,8 +215,8 @@ def test_formats_are_those_of_torch() -> None:
     for name, kind in DTYPES.items():
         if kind.kind in ("float", "complex") and name != "complex32":
             info = torch.finfo(getattr(torch, name))
-            sizes = (info.max, info.eps, info.smallest_normal, torch.tensor(info.smallest_normal).item() and info.min)
-            assert (kind.max, kind.eps, kind.smallest_normal, kind.min) == sizes
+            measured = (info.max, info.min, info.eps, info.smallest_normal)
+            assert (kind.max, kind.min, kind.eps, kind.smallest_normal) == measured
         elif kind.kind == "integer":
             whole = torch.iinfo(getattr(torch, name))
             assert (kind.max, kind.min) == (float(whole.max), float(whole.min))
@@ -220,10 +229,10 @@ def test_the_list_of_names_is_that_of_torch() -> None:
 
 def test_tensor_methods_are_those_of_tensors_alone() -> None:
     classes: tuple[type, ...] = (
-        np.ndarray, np.float64, np.random.Generator, str, bytes, list, dict, set, tuple, int, float, complex, random.Random,
-        fractions.Fraction, datetime.datetime, datetime.timedelta, pathlib.Path, re.Pattern, re.Match, collections.Counter,
-        collections.deque, memoryview, range, slice, torch.nn.Module, torch.Generator, torch.Size, torch.optim.Optimizer,
-        torch.nn.utils.rnn.PackedSequence, torch.distributions.Distribution,
+        np.ndarray, np.float64, np.random.Generator, str, bytes, list, dict, set, tuple, int, float, complex,
+        random.Random, fractions.Fraction, dt.datetime, dt.timedelta, pathlib.Path, re.Pattern, re.Match,
+        collections.Counter, collections.deque, memoryview, range, slice, torch.nn.Module, torch.Generator,
+        torch.Size, torch.optim.Optimizer, torch.nn.utils.rnn.PackedSequence, torch.distributions.Distribution,
     )  # fmt: skip
     methods = tensor_only_methods()
     assert {"log", "exp", "sqrt", "sigmoid", "softmax", "clamp", "unsqueeze", "masked_fill", "detach", "pow"} <= methods

@@ -12,9 +12,9 @@ NAMESPACES = (
 
 def render() -> str:
     """One dotted name per line, sorted."""
-    names = set()
+    names: set[str] = set()
     for namespace in NAMESPACES:
-        holder = torch
+        holder: object = torch
         for part in namespace.split(".")[1:]:
             holder = getattr(holder, part)
         names.update(f"{namespace}.{name}" for name in dir(holder) if not name.startswith("_"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from nanlint.interval import INF, NONZERO, Interval, exactly
@@ -12,6 +13,7 @@ from nanlint.ops.op import Call, Need, Op, Shape, Singular
 from nanlint.ops.shapes import argument, arithmetic, boolean, larger, smaller
 
 PAIR = "input other"
+ROUNDING = 1e-6
 
 
 def scaled(sign: int) -> Shape:
@@ -52,10 +54,13 @@ def floor_divide(call: Call) -> Interval | None:
     return replace(result, nan=result.nan or INF in x or -INF in x)
 
 
-def _rounded(x: Interval, fn: object) -> Interval:
-    image = x.map_rising(fn) if callable(fn) else x
+def _rounded(x: Interval, fn: Callable[[float], float]) -> Interval:
+    """The whole numbers, as far as the rounding of the quotient to float32 may carry them."""
+    if x.empty:
+        return x
+    lo, hi = x.lo - abs(x.lo) * ROUNDING, x.hi + abs(x.hi) * ROUNDING
     lo_open, hi_open = x.lo_open and math.isinf(x.lo), x.hi_open and math.isinf(x.hi)
-    return Interval(x.lo if lo_open else image.lo, x.hi if hi_open else image.hi, lo_open, hi_open, False, x.nan)
+    return Interval(fn(lo), fn(hi), lo_open, hi_open, False, x.nan)
 
 
 def remainder(call: Call) -> Interval | None:
@@ -115,15 +120,14 @@ def addcmul(call: Call) -> Interval | None:
     return _accumulate(call, lambda x, y: x * y)
 
 
-def _accumulate(call: Call, fn: object) -> Interval | None:
+def _accumulate(call: Call, fn: Callable[[Interval, Interval], Interval]) -> Interval | None:
     start, x, y = argument(call, "input"), argument(call, "tensor1"), argument(call, "tensor2")
-    if start is None or x is None or y is None or not callable(fn):
+    if start is None or x is None or y is None:
         return None
     value = argument(call, "value") if call.given("value") else exactly(1.0)
     if value is None:
         return None
-    mixed = fn(x, y)
-    return start + value * mixed if isinstance(mixed, Interval) else None
+    return start + value * fn(x, y)
 
 
 def rounded_comparison(name: str, alias: str, numpy: str) -> Op:

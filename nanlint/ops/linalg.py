@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, Interval
+from nanlint.interval import FINITE_NONNEGATIVE, INF, Interval
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
 from nanlint.ops.reductions import layer, norm_like, spread_like, sum_like
@@ -40,7 +40,7 @@ OPS: tuple[Op, ...] = (
     op("matrix_power", "TML", MIXED, "input n"),
     op("cond", "L", always(Interval(1.0, INF), "input"), "input p", reduces=True, dtype="real"),
     op("trace", "TMN", sum_like, reduces=True),
-    op("cross", "TML", lambda call: FINITE, "input other dim"),
+    op("cross", "TML", layer("input", "other"), "input other dim"),
     op("kron", "TM", nothing, "input other"),
     op("fft", "Q", MIXED, also="Q.ifft Q.fft2 Q.ifft2 Q.fftn Q.ifftn Q.rfft Q.rfft2 Q.rfftn", dtype="complex"),
     op("irfft", "Q", MIXED, also="Q.irfft2 Q.irfftn Q.hfft", dtype="real"),

@@ -36,7 +36,7 @@ def tensor_only_methods() -> frozenset[str]:
 
 NOT_CALLED = frozenset(
     """H T mH mT data device dtype grad grad_fn imag is_cpu is_cuda is_ipu is_leaf is_maia is_meta is_mkldnn is_mps
-    is_mtia is_nested is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu itemsize grad_dtype layout name nbytes ndim
-    output_nr real requires_grad retains_grad shape volatile""".split()  # noqa: SIM905
+    is_mtia is_nested is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu itemsize grad_dtype layout name
+    nbytes ndim output_nr real requires_grad retains_grad shape volatile""".split()  # noqa: SIM905
 )
 """Attributes of tensors that are no methods."""

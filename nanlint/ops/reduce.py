@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from nanlint.interval import FINITE_NONNEGATIVE, INF, Interval
 from nanlint.ops.define import CERTAIN, op
-from nanlint.ops.op import Call, Op
+from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.reductions import (
     counted,
     log_softmaxed,
@@ -18,7 +19,7 @@ from nanlint.ops.reductions import (
     spread_like,
     sum_like,
 )
-from nanlint.ops.shapes import argument, boolean, larger, same, smaller, total
+from nanlint.ops.shapes import boolean, larger, same, smaller, total
 
 DIM = "input dim keepdim"
 
@@ -42,19 +43,16 @@ def running_product(call: Call) -> Interval | None:
     return None if x is None or result is None else result.join(x)
 
 
-def extremum(limit: object) -> object:
+def extremum(limit: Callable[[Interval, Interval], Interval]) -> Shape:
     """`max(input)`, `max(input, dim)` and `max(input, other)`."""
 
     def shape(call: Call) -> Interval | None:
         x = call.range("input")
-        if x is None or not call.given("other") or not callable(limit):
-            return x
-        y = argument(call, "other")
         # the second positional argument is another tensor or the number of a dimension
-        if y is None or call.const("other") is not None:
+        if x is None or not call.given("other") or call.const("other") is not None:
             return x
-        result = limit(x, y)
-        return result if isinstance(result, Interval) else None
+        y = call.range("other")
+        return None if y is None else limit(x, y)
 
     return shape
 
@@ -66,7 +64,7 @@ def quantile(call: Call) -> Interval | None:
 
 
 def normalized(call: Call) -> Interval | None:
-    """x / max(norm, eps): zero stays zero, and an infinite member becomes NaN."""
+    """X / max(norm, eps): zero stays zero, and an infinite member becomes NaN."""
     x = call.range("input")
     strange = x is not None and (x.nan or INF in x or -INF in x)
     lo = 0.0 if x is not None and x.lo >= 0 else -1.0
@@ -84,14 +82,6 @@ def cosine(call: Call) -> Interval | None:
 def difference(call: Call) -> Interval | None:
     x = call.range("input")
     return None if x is None else replace(x - x, hole=False)
-
-
-def largest(call: Call) -> Interval | None:
-    return extremum(larger)(call)  # type: ignore[operator,no-any-return]
-
-
-def least(call: Call) -> Interval | None:
-    return extremum(smaller)(call)  # type: ignore[operator,no-any-return]
 
 
 COUNT = Interval(0.0, INF, hi_open=True)
@@ -113,8 +103,8 @@ OPS: tuple[Op, ...] = (
     op("logsumexp", "TMS", log_sum_exp, DIM, reduces=True),
     op("amax", "TMN", same, DIM, reduces=True, complex="raises"),
     op("amin", "TMN", same, DIM, reduces=True, complex="raises"),
-    op("max", "TMN", largest, PAIR := "input other keepdim", reduces=True, rest=COUNT, complex="raises"),
-    op("min", "TMN", least, PAIR, reduces=True, rest=COUNT, complex="raises"),
+    op("max", "TMN", extremum(larger), PAIR := "input other keepdim", reduces=True, rest=COUNT, complex="raises"),
+    op("min", "TMN", extremum(smaller), PAIR, reduces=True, rest=COUNT, complex="raises"),
     op("aminmax", "TM", same, "input", reduces=True, returns="tuple", complex="raises"),
     op("argmax", "TMN", counted, DIM, reduces=True, dtype="integer", differentiable=False, complex="raises"),
     op("argmin", "TMN", counted, DIM, reduces=True, dtype="integer", differentiable=False, complex="raises"),
