@@ -22,8 +22,8 @@ from nanlint.source import mentions_torch
 if TYPE_CHECKING:
     from nanlint.rule import Rule
 
-# Starting a process and importing libcst in it costs about as much as checking this many bytes of torch code.
-BYTES_WORTH_A_PROCESS = 200_000
+# Starting a process and importing engine and rules in it takes about as long as checking this much torch code.
+BYTES_WORTH_A_PROCESS = 400_000
 
 # Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -94,5 +95,13 @@ def unknown(selector: str, rules: Sequence[Named]) -> str | None:
 def nearest(word: str, rules: Iterable[Named]) -> str:
     """A clause that helps on from a word that is no code or name."""
     valid = [valid for rule in rules for valid in (rule.code, rule.name)]
-    near = difflib.get_close_matches(word, valid, n=1) or difflib.get_close_matches(word.upper(), valid, n=1)
-    return f"did you mean {near[0]}?" if near else "`nanlint rules` lists them"
+
+    def closeness(candidate: str) -> tuple[float, int]:
+        # Codes are short, so many are equally close: of these, the one that starts alike.
+        return difflib.SequenceMatcher(None, word, candidate).ratio(), len(os.path.commonprefix([word, candidate]))
+
+    for spelling in (word, word.upper()):
+        if near := difflib.get_close_matches(spelling, valid, n=len(valid) or 1):
+            word = spelling
+            return f"did you mean {max(near, key=closeness)}?"
+    return "`nanlint rules` lists them"

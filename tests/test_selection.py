@@ -83,6 +83,7 @@ def test_unknown_selector_names_the_nearest() -> None:
     assert "did you mean NAN201?" in (unknown("NAN211", RULES) or "")
     assert "did you mean log-of-nonpositive?" in (unknown("log-of-non-positive", RULES) or "")
     assert "did you mean NAN101?" in nearest("nan101", RULES)
+    assert "did you mean NAN101?" in nearest("NAN1O1", [*RULES, Stub("NAN311", "log-of-sigmoid")])
     assert "nanlint rules" in (unknown("QQQQ", RULES) or "")
 
 
