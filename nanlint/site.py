@@ -37,7 +37,7 @@ class Site:
     filled, clamped or selected from. `escaped`: the result also left the definition unrepaired. `flows`: the result left it
     with its gradient, masked or not.
     `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by itself.
-    `marks` and `facts` are what guards had taught at this point. `payload`: what sites that are no op carry.
+    `marks` is what guards had taught at this point beside ranges. `payload`: what sites that are no op carry.
     """
 
     op: str
@@ -53,6 +53,7 @@ class Site:
     escaped: bool = False
     flows: bool = False
     payload: Any = None
+    marks: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def node(self) -> cst.CSTNode:
@@ -75,6 +76,10 @@ class Site:
         """The result is masked, filled or selected from on every way out, so only its gradient can do harm."""
         return bool(self.repaired) and not self.escaped
 
+    def marked(self, word: str, value: Value) -> bool:
+        """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""
+        return (word, value.ident) in self.marks
+
     def is_tensor(self, value: Value) -> bool:
         """The value is a tensor for sure."""
         if value.kind in ("tensor", "unknown"):
@@ -86,6 +91,9 @@ class Site:
         """How sure it is that `value` leaves `domain`; None when it stays inside, or is no tensor at all."""
         if value.kind not in ("tensor", "unknown"):
             return None
+        if value.is_complex:
+            # only at zero does the complex function fail where the real one fails for all that is negative or large
+            return None if 0 in domain else Confidence.POSSIBLE
         if value.range is None:
             return min(Confidence.LIKELY, value.reach) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):

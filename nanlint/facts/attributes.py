@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import apply, record
+from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.lookup import constant, dotted
 from nanlint.facts.value import Application, Operand, Value, literal
@@ -61,6 +62,9 @@ def _unknown(frame: Frame, base: Value, name: str) -> Value:
 
 def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
     full = f"{base}.{name}"
+    if name in ("is_complex", "is_floating_point") and (dtype := dtype_name(base)) is not None:
+        decided = is_complex(dtype) if name == "is_complex" else DTYPES[dtype].kind == "float"
+        return literal(decided, frame.session.intern(("const", repr(decided))))
     if base in ("torch", "numpy", "math", "np") and name in CONSTANTS:
         number = CONSTANTS[name]
         if math.isnan(number):

@@ -165,7 +165,13 @@ def dotted_call(
         first = bound.get("input")
         if first is not None and first.value.kind == "unknown":
             frame.session.tensors.add(first.value.ident)
+    # numpy compares, sorts and clips complex numbers, by their real parts first; what is said of torch does not hold
+    strange = numpy and any(o.value.is_complex for o in bound.values())
+    if strange:
+        bound = {k: Operand(o.value.but(dtype=None, range=None), o.node) for k, o in bound.items()}
     result = apply(frame, op, bound, node)
+    if strange or (numpy and result.is_complex):
+        return result.but(grad=False, dtype=None, range=None)
     if numpy and result.kind in ("tensor", "unknown"):
         all_numbers = all(o.value.kind == "number" for o in bound.values())
         result = result.but(grad=False, dtype=result.dtype or "float64", kind="number" if all_numbers and op.parameters[:1] == ("input",) else result.kind)

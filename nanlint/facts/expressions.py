@@ -11,6 +11,7 @@ from nanlint.facts import narrow, nested
 from nanlint.facts.apply import apply, join, repair
 from nanlint.facts.attributes import attribute
 from nanlint.facts.calls import call
+from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.functions import make_lambda
 from nanlint.facts.lookup import lookup
@@ -43,6 +44,9 @@ def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.CST
     a, b = left.value, right.value
     if a.kind == "number" and b.kind == "number" and (folded := _fold(frame, name, a, b)) is not None:
         return folded
+    if a.kind == b.kind == "name" and name in ("eq", "ne") and dtype_name(str(a.ref)) and dtype_name(str(b.ref)):
+        decided = (dtype_name(str(a.ref)) == dtype_name(str(b.ref))) == (name == "eq")
+        return literal(decided, frame.session.intern(("const", repr(decided))))
     if a.kind in ("string", "tuple", "dict") or b.kind in ("string", "dict"):
         if name == "add" and a.items is not None and b.items is not None:
             return Value("tuple", ident=frame.session.fresh(), items=(*a.items, *b.items))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import escape, join
-from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.builtin import counted, element_of
+from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
-from nanlint.facts.value import ABSENT, Application, Operand, Value
+from nanlint.facts.lookup import dotted
+from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import exactly
 from nanlint.ops import DTYPES, round_to
@@ -22,17 +24,18 @@ if TYPE_CHECKING:
 Method = Callable[["Frame", Operand, Sequence[Operand], Mapping[str, Operand], "cst.CSTNode"], "Value | None"]
 CASTS = {
     "half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64", "long": "int64", "int": "int32",
-    "bool": "bool", "cfloat": "complex64", "cdouble": "complex128", "short": "int16", "byte": "uint8",
+    "bool": "bool", "chalf": "complex32", "cfloat": "complex64", "cdouble": "complex128", "short": "int16", "byte": "uint8",
 }  # fmt: skip
 TENSORLIKE = ("tensor", "unknown")
+WEIGHTED = frozenset({"rnn", "rnn_cell", "lstm_cell", "multi_head_attention", "transformer"})
 
 
 def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Value:
     """The value in another format: the same numbers, rounded."""
     if dtype is None:
         return value.but(dtype=None, made_by=Application("to", {"input": value}, frame.place(node)))
-    range_ = value.range
-    if range_ is not None and dtype in DTYPES and DTYPES[dtype].kind in ("float", "complex"):
+    range_ = None if is_complex(dtype) else value.range
+    if range_ is not None and dtype in DTYPES and DTYPES[dtype].kind == "float":
         range_ = round_to(range_, dtype)
     integral = dtype == "bool" or dtype.lstrip("u").startswith("int")
     same = not integral and value.dtype is not None and not value.is_complex
@@ -47,25 +50,56 @@ def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Va
 def _to(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
     value = base.value
     if value.kind in ("instance", "module"):
-        return value
+        asked = [dtype for o in (*positional, *keywords.values()) if (dtype := of_argument(o.value)) is not None]
+        return converted(frame, value, asked[0]) if asked else value
     if value.kind not in TENSORLIKE:
         return None
     for operand in (*positional, *keywords.values()):
         other = operand.value
         if isinstance(other.ref, str) and (dtype := dtype_name(other.ref)) is not None:
             return cast(frame, value, dtype, node)
-        if other.op == "dtype":
-            source = other.arg("input")
-            return cast(frame, value, source.dtype if source else None, node)
+        if other.op == "dtype" or operand is keywords.get("dtype"):
+            return cast(frame, value, of_argument(other), node)
         if other.kind == "tensor":
             return cast(frame, value, other.dtype, node)
+    return value
+
+
+def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_too: bool = True) -> Value:
+    """A module whose weights are of another dtype; an object of the file's own class is changed in place, as torch does.
+
+    `complex_too`: False for `half()` and the like, which leave complex weights as they are.
+    """
+    if value.kind == "instance" and isinstance(value.ref, Instance) and depth:
+        for name, held in value.ref.attrs.items():
+            value.ref.attrs[name] = converted(frame, held, dtype, depth - 1, complex_too)
+    elif value.kind == "tuple" and value.items is not None:
+        return value.but(items=tuple(converted(frame, item, dtype, depth, complex_too) for item in value.items))
+    elif value.op == "parameter" and (complex_too or not value.is_complex):
+        return value.but(dtype=dtype)
+    elif value.kind == "module":
+        module: Any = value.ref
+        before = module.arguments.get("dtype")
+        if not complex_too and before is not None and is_complex(of_argument(before.value)):
+            return value
+        children = module.children
+        if children is not None:
+            children = tuple(converted(frame, child, dtype, depth, complex_too) for child in children)
+        arguments = dict(module.arguments)
+        if module.op is not None and module.op.dtype == "same" and (
+            "weight" in module.op.parameters or module.op.name in WEIGHTED
+        ):
+            node = before.node if before is not None else next((o.node for o in arguments.values()), None)
+            if node is not None:
+                arguments["dtype"] = Operand(dotted(frame, f"torch.{dtype}"), node)
+        return value.but(ref=replace(module, children=children, arguments=arguments))
     return value
 
 
 def _cast(name: str) -> Method:
     def method(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
         if base.value.kind in ("instance", "module"):
-            return base.value
+            return converted(frame, base.value, CASTS[name], complex_too=False)
         if base.value.kind not in TENSORLIKE or positional:
             return None
         if base.value.kind == "unknown":
@@ -95,6 +129,13 @@ def _size(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: 
         return counted(frame, "size", base.value, node).but(ident=frame.session.intern(("size", shape, dim)))
     ident = frame.session.intern(("shape", base.value.ident))
     return Value("unknown", ident=ident, made_by=Application("shape", {"input": base.value}, frame.place(node)))
+
+
+def _is_complex(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+    if base.value.kind not in TENSORLIKE or base.value.dtype is None:
+        return None
+    decided = base.value.is_complex
+    return literal(decided, frame.session.intern(("const", repr(decided))))
 
 
 def _numel(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
@@ -147,12 +188,14 @@ def _new(fill: float | None) -> Method:
     def method(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
         if base.value.kind not in TENSORLIKE:
             return None
+        asked = keywords.get("dtype")
+        dtype = base.value.dtype if asked is None else of_argument(asked.value)
         number = fill
         if fill is None:
             given = positional[1].value.number if len(positional) > 1 else None
             number = given
         return Value(
-            "tensor", exactly(number) if number is not None else None, Confidence.CERTAIN, frame.session.fresh(), base.value.dtype, False
+            "tensor", exactly(number) if number is not None else None, Confidence.CERTAIN, frame.session.fresh(), dtype, False
         )
 
     return method
@@ -161,6 +204,6 @@ def _new(fill: float | None) -> Method:
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
     "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
-    "append": _append, "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
+    "is_complex": _is_complex, "append": _append, "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
     "new_zeros": _new(0.0), "new_ones": _new(1.0), "new_full": _new(None), **{name: _cast(name) for name in CASTS},
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import join
+from nanlint.facts.dtypes import complex_of
 from nanlint.facts.value import Value
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ def element(frame: Frame, value: Value) -> Value:
         found.append(leaf)
         if len(found) > MAX_LEAVES:
             return frame.unknown()
-    return join(frame, found).but(alternatives=()) if found else frame.unknown()
+    if not found:
+        return frame.unknown()
+    merged = join(frame, found).but(alternatives=())
+    if any(leaf.is_complex for leaf in found):
+        return merged.but(dtype=complex_of(leaf.dtype for leaf in found if leaf.kind == "tensor"), range=None)
+    return merged
 
 
 def part(frame: Frame, value: Value, indices: Sequence[Value]) -> Value | None:

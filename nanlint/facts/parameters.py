@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.value import ABSENT, Value
 from nanlint.finding import Confidence
 
@@ -67,6 +68,8 @@ def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | Class
         return default.but(const=ABSENT, ident=value.ident, reach=Confidence.LIKELY)
     if default.kind == "number" and value.kind == "unknown":
         return value.but(kind="number")
+    if default.kind == "name" and dtype_name(str(default.ref)) is not None:
+        return default
     if default.kind == "string" and value.kind == "unknown":
         return value.but(kind="string")
     return value

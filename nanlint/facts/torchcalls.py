@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts.apply import escape, record
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
-from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
+from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE
 
@@ -63,6 +63,31 @@ def _is_none(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str,
     return frame.unknown(kind="number", dtype="bool")
 
 
+def _is_complex(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    value = positional[0].value if positional else frame.unknown()
+    if value.kind != "tensor" or value.dtype is None:
+        return _is_none(frame, positional, keywords, node)
+    return literal(value.is_complex, frame.session.intern(("const", repr(value.is_complex))))
+
+
+def _tensor_dataset(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    """Rows of the tensors, side by side."""
+    place = frame.place(node)
+    rows = tuple(
+        o.value.but(ident=frame.session.fresh(), made_by=Application("index", {"input": o.value}, place), items=None, alternatives=())
+        for o in positional
+    )
+    return Value("tuple", ident=frame.session.fresh(), ref=("each", Value("tuple", ident=frame.session.fresh(), items=rows)))
+
+
+def _data_loader(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    """Batches of what a data set of known tensors holds."""
+    given = positional[0] if positional else keywords.get("dataset")
+    if given is not None and given.value.kind == "tuple" and isinstance(given.value.ref, tuple) and "collate_fn" not in keywords:
+        return given.value
+    return Value("unknown", ident=frame.session.fresh(), ref=("foreign", "torch.utils.data.DataLoader"))
+
+
 def _partial(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
     if not positional or not isinstance(positional[0].value.ref, FunctionRef):
         return frame.unknown()
@@ -99,7 +124,8 @@ SPECIAL_FUNCTIONS: dict[str, Function] = {
     "torch.nn.Parameter": _parameter, "torch.nn.parameter.Parameter": _parameter,
     "torch.cuda.amp.GradScaler": _scaler, "torch.amp.GradScaler": _scaler, "torch.amp.grad_scaler.GradScaler": _scaler,
     "functools.partial": _partial, "copy.deepcopy": _deepcopy, "copy.copy": _deepcopy,
-    "torch.is_tensor": _is_none, "torch.autograd.grad": _accumulate_gradients,
+    "torch.utils.data.TensorDataset": _tensor_dataset, "torch.utils.data.DataLoader": _data_loader,
+    "torch.is_complex": _is_complex, "torch.is_tensor": _is_none, "torch.autograd.grad": _accumulate_gradients,
     **{f"torch.optim.{name}": _optimizer(name) for name in OPTIMIZERS},
 }  # fmt: skip
 
