@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,13 +90,22 @@ def test_the_changelog_tells_of_this_version() -> None:
     assert headings[0] == nanlint.__version__
 
 
-def test_bless_check_names_the_stale_file_and_the_cure(tmp_path: Path) -> None:
-    """A checkout whose page was edited by hand."""
+def test_a_page_edited_by_hand_and_a_left_over_page_are_stale(tmp_path: Path) -> None:
     for folder in ("nanlint", "rules", "fixtures", "docs", "README.md"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "docs").unlink()
-    stale = generate.stale(tmp_path)
-    assert {p.parent.relative_to(tmp_path).as_posix() for p in stale} == {"docs/rules"}
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    page = sorted((tmp_path / "docs" / "rules").glob("*.md"))[0]
+    page.write_text(page.read_text(encoding="utf-8") + "by hand\n", encoding="utf-8")
+    left_over = page.with_name("rule-that-is-no-more.md")
+    left_over.write_text("gone\n", encoding="utf-8")
+    before = {name(path) for path in generate.stale(ROOT)}
+    found = generate.stale(tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in found} - before == {
+        f"docs/rules/{page.name}",
+        f"docs/rules/{left_over.name}",
+    }
+    assert found[left_over] is None
 
 
 def test_new_rule_writes_two_files_and_refuses_to_overwrite(tmp_path: Path) -> None:

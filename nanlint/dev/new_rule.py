@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nanlint.api import Finding, Site, rule
+from nanlint.api import LIKELY, Report, Site, rule
 
 
 @rule("{code}", at="{at}", kind="{kind}")
-def {function}(site: Site) -> Iterator[Finding]:
+def {function}(site: Site) -> Iterator[Report]:
     """
     One line that says the defect.
 
@@ -27,6 +27,8 @@ def {function}(site: Site) -> Iterator[Finding]:
     ```python
     def f(x):
         return x  # flagged
+
+
     # run: f(torch.tensor([0.0], requires_grad=True))
     ```
 
@@ -35,6 +37,8 @@ def {function}(site: Site) -> Iterator[Finding]:
     ```python
     def f(x):
         return x
+
+
     # run: f(torch.tensor([0.0], requires_grad=True))
     ```
 
@@ -42,7 +46,8 @@ def {function}(site: Site) -> Iterator[Finding]:
 
     What it misses, and why.
     """
-    yield site.finding("say the range, the reason and the cure")
+    x = site.input
+    yield site.report(LIKELY, f"`{{site.show(x)}}` lies in {{x.value.range}}{{site.because(x.value)}}: say the cure", at=x)
 '''
 
 CASES = """\
