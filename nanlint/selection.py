@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os
+import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -95,13 +96,13 @@ def unknown(selector: str, rules: Sequence[Named]) -> str | None:
 def nearest(word: str, rules: Iterable[Named]) -> str:
     """A clause that helps on from a word that is no code or name."""
     valid = [valid for rule in rules for valid in (rule.code, rule.name)]
-
-    def closeness(candidate: str) -> tuple[float, int]:
-        # Codes are short, so many are equally close: of these, the one that starts alike.
-        return difflib.SequenceMatcher(None, word, candidate).ratio(), len(os.path.commonprefix([word, candidate]))
-
     for spelling in (word, word.upper()):
         if near := difflib.get_close_matches(spelling, valid, n=len(valid) or 1):
-            word = spelling
-            return f"did you mean {max(near, key=closeness)}?"
+            return f"did you mean {max(near, key=functools.partial(_closeness, spelling))}?"
     return "`nanlint rules` lists them"
+
+
+def _closeness(word: str, candidate: str) -> tuple[float, int]:
+    """The similarity; codes are short, so many are equally close: of these, the one that starts alike."""
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(word, candidate, strict=False))
+    return difflib.SequenceMatcher(None, word, candidate).ratio(), sum(1 for _ in alike)
