@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """What a rule says of a site. `covers`: the applications that it accounts for, where rules it overrides stay silent."""
+    """What a rule says of a site.
+
+    `covers`: the applications that it accounts for, where rules it overrides stay silent. `defect`: reports of a rule
+    with the same one are told once, where it was first seen.
+    """
 
     confidence: Confidence
     message: str
@@ -27,6 +31,7 @@ class Report:
     covers: tuple[cst.CSTNode, ...] = ()
     related: tuple[tuple[str, Place], ...] = ()
     fixes: tuple[Fix, ...] = ()
+    defect: Hashable = None
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +136,7 @@ class Site:
         at: Operand | Place | None = None,
         covers: tuple[Application, ...] = (),
         related: tuple[tuple[str, Place], ...] = (),
+        defect: Hashable = None,
     ) -> Report:
         """Say that something is wrong here, or at an operand of this site."""
         place = self.place
@@ -139,7 +145,7 @@ class Site:
         elif at is not None:
             place = at
         nodes = (self.place.node, *(application.place.node for application in covers))
-        return Report(confidence, message, place, nodes, related)
+        return Report(confidence, message, place, nodes, related, defect=defect)
 
 
 def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:

@@ -19,6 +19,8 @@ SITES = {
     "add": r"\blog",
     "sub": r"\blog",
     "mul": r"\b[Ii]nf",
+    "empty-reduction": r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
+    r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select",
     "nan-check": r"isnan|isfinite|isinf|!=",
     "data": r"\*\s*\d|\d\s*\*",
 }

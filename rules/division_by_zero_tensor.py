@@ -1,9 +1,27 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, Report, Site, rule
+from nanlint.api import (
+    LIKELY,
+    NONNEGATIVE,
+    NONZERO,
+    POSSIBLE,
+    Report,
+    Site,
+    Value,
+    first_arg,
+    rule,
+    strip_views,
+)
+
+# nothing but an array has these, and an array does not raise at 0
+SUMS = frozenset({"sum", "nansum", "count_nonzero"})
+SPREADS = frozenset({"std", "var"})
+NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
+# zero by underflow alone
+VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
 
 
-@rule("NAN201", at="div true_divide reciprocal rsqrt", kind="division")
+@rule("NAN201", at="div reciprocal rsqrt", kind="division")
 def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     """
     Division by a tensor that can hold zero.
@@ -35,17 +53,57 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    A divisor of which nothing is known gives a `possible` finding at most. Python numbers raise and are left alone.
+    A divisor of which nothing is known gives a `possible` finding at most. Python numbers raise and are left alone. A
+    divisor that only underflow brings to zero, such as a sum of exponentials, gives a `possible` finding.
     """
-    x = site.operands.get("other") or site.input
-    if site.op == "div" and site.operands.get("other") is None:
+    x = site.operands.get("other") if site.op == "div" else site.input
+    if x is None or site.is_repaired:
         return
     confidence = site.doubt(x.value, NONZERO)
-    if confidence is None or site.is_repaired:
+    if confidence is None:
         return
-    lies = f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known bound away from 0"
+    if site.op == "rsqrt" and site.doubt(x.value, NONNEGATIVE) is not None:
+        return
+    if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
+        confidence = LIKELY
+    if _only_underflows(x.value):
+        confidence = POSSIBLE
+    what = "division by" if site.op in ("div", "reciprocal") else "`rsqrt` of"
     yield site.report(
         confidence,
-        f"division by `{site.show(x)}` gives inf or nan at 0, and it {lies}: clamp it away from 0 or add an eps to it",
+        f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
         at=site.place,
     )
+
+
+def _divisor(site: Site, value: Value) -> str:
+    """What the divisor is, when it is zero, and what to do."""
+    made = strip_views(value)
+    of = first_arg(made)
+    if made.op in SUMS:
+        if made.op == "count_nonzero" or of is not None and strip_views(of).dtype == "bool":
+            return "a count, 0 when the mask selects nothing; use `.clamp(min=1)`"
+        return f"a sum, 0 when all of its elements are{site.because(value)}; clamp it to a positive minimum"
+    if made.op in SPREADS:
+        return "a spread, 0 for constant data (and nan for one sample); add an eps to it"
+    if made.op in NORMS:
+        return "a length, 0 for a zero vector; clamp it to a positive minimum or use `F.normalize`"
+    if made.op == "sub":
+        if value.range is not None and value.range.point == 0:
+            return "a difference of equal values, which is always 0"
+        return f"a difference, 0 where its two sides are equal{site.because(value)}; replace zeros, such as by `where(d == 0, 1, d)`"
+    if value.range is None:
+        return "it has no known bound away from 0; clamp it, or replace its zeros first"
+    lies = f"it lies in {value.range}{site.because(value)}"
+    return f"{lies}; add an eps to it or clamp it" if value.range.lo >= 0 else f"{lies}; replace its zeros first"
+
+
+def _only_underflows(value: Value) -> bool:
+    """Zero is out of reach but for exponentials that all underflow."""
+    made = strip_views(value)
+    of = first_arg(made)
+    if made.op in SUMS or made.op == "mean":
+        return of is not None and _only_underflows(of)
+    if made.op == "add":
+        return any(v is not None and _only_underflows(v) for v in (made.arg("input"), made.arg("other")))
+    return made.op in VANISHING

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import relations
+from nanlint.facts import emptiness, relations
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import Interval
+from nanlint.ops import TABLE
 from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Need, Op
 
 MAX_ALTERNATIVES = 4
+POWER_NEEDS = {name: TABLE[name].needs for name in ("sqrt", "rsqrt", "reciprocal")}
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
@@ -86,6 +88,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
     grad = _grad(frame, op, inputs)
+    maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if any(v.maybe_empty for v in inputs) else (False, None)
     result = Value(
         kind=_kind(op, values),
         range=range_,
@@ -97,12 +100,17 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         because=_because(op, values, range_, place, own_reason),
         hazards=frozenset().union(*(v.hazards for v in inputs)) if inputs else frozenset(),
         slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if grad is not False else frozenset(),
-        maybe_empty=not op.reduces and any(v.maybe_empty for v in inputs),
+        maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
     if op.name in REPAIRS:
         result = REPAIRS[op.name](frame, operands, result, node)
-    unmet = tuple(need for need in op.needs if _is_unmet(need, values))
+    if of_nothing is not None and "empty-reduction" in frame.session.listened:
+        site = record(frame, "empty-reduction", operands, node, result, (op.name, of_nothing))
+        result = result.but(hazards=result.hazards | {site})
+        site.result = result
+    needs = power_needs(values) if op.name == "pow" else op.needs
+    unmet = tuple(need for need in needs if _is_unmet(need, values))
     if op.name in frame.session.listened or unmet:
         site = record(frame, op.name, operands, node, result)
         site.unmet = unmet
@@ -123,8 +131,9 @@ def record(
 ) -> Site:
     """Put a site on the list that the rules are shown after the definition has run."""
     site = Site(
-        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname, payload=payload
-    )
+        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname, payload=payload,
+        marks=frame.env.marks,
+    )  # fmt: skip
     if not frame.session.muted:
         frame.session.sites.append(site)
     return site
@@ -280,6 +289,17 @@ def _because(
         return sources[0] if sources else None
     shown = f"{op.name} on line {{row}} gives {range_}".replace("{", "{{").replace("}", "}}").replace("{{row}}", "{row}")
     return Reason(shown, place, None)  # type: ignore[arg-type]
+
+
+def power_needs(values: Mapping[str, Value]) -> tuple[Need, ...]:
+    """What a power with a known exponent needs of its base: 1 / x for a negative one, a root for a fractional one."""
+    exponent = values.get("exponent")
+    p = exponent.number if exponent is not None else None
+    if p is None or (p > 0 and p == int(p)):
+        return ()
+    if p == int(p):
+        return POWER_NEEDS["reciprocal"] if p < 0 else ()
+    return POWER_NEEDS["rsqrt" if p < 0 else "sqrt"]
 
 
 def _is_unmet(need: Need, values: Mapping[str, Value]) -> bool:

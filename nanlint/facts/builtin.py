@@ -123,6 +123,8 @@ def element_of(frame: Frame, value: Value) -> Value:
             return value.ref[1].but(ident=frame.session.fresh()) if isinstance(value.ref[1], Value) else frame.unknown()
         if value.ref[0] == "range":
             return _count(frame).but(ident=frame.session.fresh())
+    if value.op == "unique":
+        return frame.unknown(kind=value.kind, made_by=value.made_by)
     if value.kind == "tensor":
         return value.but(
             ident=frame.session.fresh(), alternatives=(), made_by=Application("index", {"input": value}, value.made_by.place)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts import narrow, nested
+from nanlint.facts import emptiness, narrow, nested
 from nanlint.facts.apply import apply, join, repair
 from nanlint.facts.attributes import attribute
 from nanlint.facts.calls import call
@@ -296,7 +296,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
     """`x[...]` of a tensor: a boolean index may select nothing, and selecting by one repairs what it leaves out."""
     value = base.value
     key = ("index", value.ident, *(i.ident for i in indices))
-    masks = [i for i in indices if i.dtype == "bool" and i.kind in ("tensor", "unknown")]
+    masks = [i for i in indices if emptiness.is_mask(i)]
     picked = value.but(
         ident=frame.session.intern(key),
         made_by=Application("index", {"input": value}, frame.place(node)),
@@ -312,11 +312,18 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
         if value.ident in env.facts:
             picked = narrowed(picked, env.facts[value.ident])
         picked = repair(frame, picked, node)
-        empty = not any(("some", m.ident) in frame.env.marks or ("nonempty", m.ident) in frame.env.marks for m in masks)
-        return picked.but(maybe_empty=empty, alternatives=())
-    if any(i.maybe_empty for i in indices):
-        return picked.but(maybe_empty=True, alternatives=())
+        empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
+        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
+    chosen = next((i for i in indices if i.maybe_empty), None)
+    if chosen is not None:
+        empty = not emptiness.selects_some(frame.env, chosen)
+        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, chosen))
     return picked.but(alternatives=())
+
+
+def _with_mask(picked: Value, mask: Value) -> Application | None:
+    made = picked.made_by
+    return made and Application(made.op, {**made.args, "mask": mask}, made.place)
 
 
 def _index(frame: Frame, element: cst.BaseSlice) -> Value:

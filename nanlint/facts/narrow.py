@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts.frame import Env, Frame, narrowed
-from nanlint.facts.relations import VIEWS, first_arg
+from nanlint.facts.relations import VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
 
@@ -121,7 +121,7 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
             teach(env, inner, True)
     elif op == "any" and inner is not None:
         if truth:
-            env.mark("some", inner.ident)
+            _mark(env, "some", inner)
         else:
             teach(env, inner, False)
     elif op == "isfinite" and inner is not None:
@@ -133,6 +133,11 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
         if op in VIEWS and inner is not None:
             teach(env, inner, truth)
         _learn(env, condition, NONZERO if truth else ZERO)
+
+
+def _mark(env: Env, word: str, value: Value) -> None:
+    env.mark(word, value.ident)
+    env.mark(word, strip_views(value).ident)
 
 
 def _compare(env: Env, op: str, left: Value, right: Value) -> None:
@@ -175,12 +180,14 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
     if op in VIEWS:
         _learn(env, inner, range_)
     if op in COUNTS and range_.meet(NONNEGATIVE).within(POSITIVE):
-        env.mark("nonempty", inner.ident)
-        env.mark("some", inner.ident)
+        # a tensor of some elements is a mask that selects some only where its true ones were counted
+        _mark(env, "some" if op == "count_nonzero" else "nonempty", inner)
         if range_.meet(NONNEGATIVE).lo > 1 or (range_.lo == 1 and range_.lo_open):
-            env.mark("several", inner.ident)
+            _mark(env, "several", inner)
     if op == "sum" and range_.meet(NONNEGATIVE).within(POSITIVE) and 0 not in range_:
-        env.mark("some", inner.ident)
+        _mark(env, "some", inner)
+        if range_.lo > 1 or (range_.lo == 1 and range_.lo_open):
+            _mark(env, "several", inner)
     if op in MAGNITUDES and 0 not in range_:
         env.learn(inner.ident, NONZERO)
     if op == "neg":

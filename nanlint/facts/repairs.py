@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
 from nanlint.facts.frame import narrowed
 from nanlint.facts.narrow import teach
@@ -58,6 +59,8 @@ def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
 def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
     condition = operands.get("condition")
     first, second = operands.get("input"), operands.get("other")
+    if condition is not None and first is None and second is None:
+        return _places(frame, operands, result.but(dtype="int64", grad=False), node)
     if condition is None or first is None or second is None:
         return result
     taken = _branch(frame, condition.value, first.value, True, node)
@@ -93,13 +96,21 @@ def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
 
 def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
     mask = operands.get("mask")
-    marks = frame.env.marks
-    empty = mask is None or not (("some", mask.value.ident) in marks or ("nonempty", mask.value.ident) in marks)
+    empty = mask is None or not emptiness.selects_some(frame.env, mask.value)
     return repair(frame, result.but(maybe_empty=empty), node)
+
+
+def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+    """`nonzero`: the places of the true elements, of which there may be none."""
+    mask = next(iter(operands.values())).value
+    empty = not emptiness.selects_some(frame.env, mask)
+    result = result.but(maybe_empty=empty)
+    return result if result.items is None else result.but(items=tuple(item.but(maybe_empty=empty) for item in result.items))
 
 
 TABLE: dict[str, Repair] = {
     "where": _where, "masked_fill": _masked_fill, "clamp": _limit, "clamp_min": _limit, "clamp_max": _limit,
     "nan_to_num": _clean, "nanmean": _clean, "nansum": _clean, "masked_select": _select, "maximum": _limit,
+    "nonzero": _places,
 }  # fmt: skip
 REPAIRS.update(TABLE)

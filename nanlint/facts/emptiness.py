@@ -1,0 +1,72 @@
+"""Selections that may hold no element, and what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nanlint.facts.relations import VIEWS, first_arg, same, strip_views
+from nanlint.facts.value import Value
+from nanlint.ops.empty import EMPTY, LOSSES
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Env
+    from nanlint.ops.op import Op
+
+MASKING = frozenset({"bitwise_not", "bitwise_and", "bitwise_or", "logical_not", "logical_and", "logical_or"})
+
+
+def is_mask(value: Value) -> bool:
+    """The value is a boolean tensor, as far as one can see."""
+    if value.kind not in ("tensor", "unknown"):
+        return False
+    return value.dtype == "bool" or (value.dtype is None and value.op in MASKING)
+
+
+def known_nonempty(env: Env, value: Value) -> bool:
+    """A guard has taught that the value, or the mask by which it was selected, holds something."""
+    marks = env.marks
+    for _ in range(8):
+        if ("nonempty", value.ident) in marks or ("several", value.ident) in marks:
+            return True
+        mask = value.arg("mask")
+        if mask is not None and selects_some(env, mask):
+            return True
+        inner = first_arg(value)
+        if inner is None or value.op not in VIEWS or not inner.maybe_empty:
+            return False
+        value = inner
+    return False
+
+
+def selects_some(env: Env, mask: Value) -> bool:
+    """The mask, or index, is known to select at least one element."""
+    for value in (mask, strip_views(mask)):
+        if ("some", value.ident) in env.marks or ("nonempty", value.ident) in env.marks:
+            return True
+    # `labels == c` for c in `labels.unique()`
+    left, right = mask.arg("input"), mask.arg("other")
+    if mask.op != "eq" or left is None or right is None:
+        return False
+    return any(strip_views(one).op == "unique" and same(first_arg(strip_views(one)), two) for one, two in ((left, right), (right, left)))
+
+
+def empties(env: Env, op: Op, values: Mapping[str, Value]) -> tuple[bool, str | None]:
+    """Whether the result may be empty in its turn, and what the op gives in that case if that is not finite."""
+    found = [v for v in values.values() if v.maybe_empty and v.kind in ("tensor", "unknown", "number")]
+    if not found or any(known_nonempty(env, v) for v in found):
+        return False, None
+    if not op.reduces:
+        return True, None
+    if op.name in LOSSES:
+        reduction = values.get("reduction")
+        if reduction is not None and reduction.const in ("sum", "none"):
+            return reduction.const == "none", None
+        return False, EMPTY[op.name]
+    dim = values.get("dim")
+    if dim is None and op.name in ("max", "min"):
+        dim = values.get("other")
+    if dim is not None and dim.kind != "none" and dim.number != 0:
+        # the selected dimension is the first one, and stays
+        return True, None
+    return False, EMPTY.get(op.name)

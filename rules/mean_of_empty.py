@@ -1,0 +1,55 @@
+from collections.abc import Iterator
+
+from nanlint.api import LIKELY, Report, Site, rule, strip_views
+
+
+@rule("NAN202", at="empty-reduction", kind="division", mentions=r"\[|masked_select")
+def mean_of_empty(site: Site) -> Iterator[Report]:
+    """
+    Mean, spread, extremum or loss of a selection that can be empty.
+
+    ## Why is this bad?
+
+    A boolean index selects nothing as soon as no element fits. The mean, median, `std`, `var` and every averaged loss of
+    nothing are `nan`, and `min` and `max` of nothing raise. A `nan` loss with gradient 0 passes unseen through one step and
+    shows up later in logs and running means.
+
+    ## Bad
+
+    ```python
+    def hard_loss(error):
+        return error[error > 0.5].mean()  # flagged
+
+
+    # run: hard_loss(torch.zeros(4, requires_grad=True))
+    ```
+
+    ## Good
+
+    ```python
+    def hard_loss(error):
+        hard = error[error > 0.5]
+        return hard.mean() if hard.numel() > 0 else error.sum() * 0.0
+
+
+    # run: hard_loss(torch.zeros(4, requires_grad=True))
+    ```
+
+    ## Known limits
+
+    Only an index that is seen to be boolean counts as a selection. That some element always fits, as below the
+    median, is not seen.
+    """
+    if site.is_repaired:
+        return
+    name, gives = site.payload
+    selected = next((o for o in site.operands.values() if o.value.maybe_empty), site.input)
+    what = "raises" if gives == "raises" else f"is {gives}"
+    made = strip_views(selected.value) if selected.value.op not in ("index", "masked_select") else selected.value
+    selection = "the selection" if made.op in ("index", "masked_select") else "what it was computed from"
+    average = ", or use `(x * mask).sum() / mask.sum().clamp(min=1)`" if name == "mean" else ""
+    yield site.report(
+        LIKELY,
+        f"`{name}` of `{site.show(selected)}` {what} when {selection} is empty: test `numel() > 0` first{average}",
+        at=site.place,
+    )

@@ -1,0 +1,162 @@
+from collections.abc import Iterator
+
+from nanlint.api import (
+    LIKELY,
+    NONZERO,
+    POSSIBLE,
+    Report,
+    Site,
+    Value,
+    first_arg,
+    is_square,
+    rule,
+    same,
+    strip_views,
+)
+
+SUMS = frozenset({"sum", "nansum"})
+NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
+LARGEST = frozenset({"max", "amax", "nanmax"})
+SMALLEST = frozenset({"min", "amin"})
+MEANS = frozenset({"mean", "nanmean", "median"})
+VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
+
+
+@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor")
+def normalised_by_own_scale(site: Site) -> Iterator[Report]:
+    """
+    A tensor divided by its own sum, norm, spread or range without a guard.
+
+    ## Why is this bad?
+
+    What scales a tensor is zero exactly where the tensor has nothing to scale: a zero vector has norm 0, constant data
+    has standard deviation 0 and range 0, an empty histogram has sum 0. Then `0 / 0` gives `nan` in every element, and one
+    padded row or one dead feature is enough. The standard deviation of a single sample is `nan` by itself.
+
+    ## Bad
+
+    ```python
+    def standardise(x):
+        return (x - x.mean()) / x.std()  # flagged
+
+
+    # run: standardise(torch.ones(4, requires_grad=True))
+    ```
+
+    ## Good
+
+    ```python
+    def standardise(x):
+        return (x - x.mean()) / (x.std() + 1e-6)
+
+
+    # run: standardise(torch.ones(4, requires_grad=True))
+    ```
+
+    ## Known limits
+
+    With an eps the rule says no more by default, although `std` of one sample stays `nan`: that is a `possible` finding,
+    unless the number of samples is tested or `unbiased=False` is given.
+    """
+    above, below = site.value("input"), site.value("other")
+    if above is None or below is None or site.is_repaired or above.kind == "number":
+        return
+    found = _scale(below)
+    if found is None:
+        yield from _of_one_sample(site, above, below)
+        return
+    of, what, when, cure = found
+    if not any(same(of, part) for part in _parts(above)):
+        return
+    confidence = site.doubt(below, NONZERO)
+    if confidence is None:
+        yield from _of_one_sample(site, above, below)
+        return
+    if _vanishes(of):
+        confidence = POSSIBLE
+    elif confidence is POSSIBLE:
+        confidence = LIKELY
+    divisor = site.operands["other"]
+    yield site.report(
+        confidence,
+        f"`{site.show(site.operands['input'])}` is divided by its own {what} `{site.show(divisor)}`, which is 0 {when}: {cure}",
+        at=site.place,
+    )
+
+
+def _scale(value: Value) -> tuple[Value, str, str, str] | None:
+    """What the value measures, in what way, when that is 0, and the cure."""
+    made = strip_views(value)
+    of = first_arg(made)
+    if of is None:
+        return None
+    inner = strip_views(of)
+    if made.op in SUMS:
+        return _under(of, {"abs", "square"}), "sum", "when all of it is", "clamp the sum to a positive minimum"
+    if made.op in NORMS:
+        return of, "norm", "for a zero vector", "use `F.normalize`, or clamp the norm to a positive minimum"
+    if made.op in ("std", "var"):
+        return of, "spread", "for constant data (and nan for one sample)", "add an eps to it"
+    if made.op in MEANS or made.op in LARGEST:
+        word = "mean" if made.op in MEANS else "maximum"
+        return _under(of, {"abs"}), word, "when all of it is", f"clamp the {word} to a positive minimum"
+    if made.op in ("sqrt", "pow") and not is_square(made):
+        if inner.op == "var":
+            return first_arg(inner), "spread", "for constant data (and nan for one sample)", "add an eps inside of the root"  # type: ignore[return-value]
+        if inner.op in SUMS | MEANS and (root := first_arg(inner)) is not None and is_square(strip_views(root)):
+            return _under(root, {"mul", "pow", "square"}), "norm", "for a zero vector", "add an eps inside of the root"
+    if made.op == "sub":
+        other = made.arg("other")
+        low = strip_views(other) if other is not None else None
+        top = first_arg(inner) if inner.op in LARGEST else None
+        bottom = first_arg(low) if low is not None and low.op in SMALLEST else None
+        if top is not None and same(top, bottom):
+            return top, "range", "for constant data", "add an eps to it"
+    return None
+
+
+def _under(value: Value, ops: set[str]) -> Value:
+    """The operand below an absolute value or a square."""
+    made = strip_views(value)
+    if made.op in ops and (made.op in ("abs", "square") or is_square(made)):
+        return first_arg(made) or value
+    return value
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    """The tensor that is scaled: itself, or less its mean or minimum, or times a number."""
+    for _ in range(4):
+        value = strip_views(value)
+        yield value
+        if value.op not in ("sub", "mul", "neg", "abs", "square", "pow", "exp"):
+            return
+        inner = first_arg(value)
+        if inner is None:
+            return
+        if value.op == "mul" and inner.kind == "number":
+            inner = value.arg("other") or inner
+        value = inner
+
+
+def _vanishes(value: Value) -> bool:
+    """The sum is zero only where every exponential in it underflows."""
+    return strip_views(value).op in VANISHING
+
+
+def _of_one_sample(site: Site, above: Value, below: Value) -> Iterator[Report]:
+    """`std` plus an eps: still nan when there is but one sample."""
+    made = strip_views(below)
+    spread = strip_views(first_arg(made) or made) if made.op in ("add", "clamp", "clamp_min") else made
+    of = first_arg(spread)
+    if spread.op != "std" or of is None or site.marked("several", of) or not any(same(of, part) for part in _parts(above)):
+        return
+    for name in ("unbiased", "correction", "ddof"):
+        given = spread.arg(name)
+        if given is not None and given.is_literal and not given.const:
+            return
+    yield site.report(
+        POSSIBLE,
+        f"`{site.show(site.operands['other'])}` is nan for a single sample, eps or not: give `unbiased=False`, or test the number "
+        "of samples first",
+        at=site.place,
+    )
