@@ -206,6 +206,7 @@ DEEP = {
     "lambdas": "x = " + "lambda: " * 10_000 + "1",
     "nots": "x = " + "not " * 10_000 + "1",
     "elifs": "if a: pass\n" + "elif a: pass\n" * 10_000,
+    "after many commas": "f(" + "a.b, " * 3_000 + ")\nx = " + "a and " * 10_000 + "1",
     "newer syntax": "x = = " + "a and " * 10_000 + "1",
 }
 

@@ -64,8 +64,7 @@ class _Unit:
     @cached_property
     def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
         try:
-            # a row that ends in a backslash takes the next one along
-            tree = Tree([*masked(self._rows, self.first_row, self.children), ""], self.first_row)
+            tree = Tree(masked(self._rows, self.first_row, self.children), self.first_row)
         except SourceError as error:
             return self._parsed_whole(error)
         if len(tree.body) == 1 and self._is_this(tree.body[0]):
@@ -73,7 +72,7 @@ class _Unit:
         return self._parsed_whole(None)
 
     def _parsed_whole(self, error: SourceError | None) -> tuple[Tree, libcst.CSTNode]:
-        """The node within the tree of the whole file, for rows that cannot be read alone."""
+        """The node within the tree of the whole file, for rows that cannot be read alone: a last one that ends in a backslash."""
         from nanlint.source.newer import find_definition
 
         try:

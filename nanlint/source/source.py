@@ -80,20 +80,19 @@ class Source:
             return self._bom + offset
         if self._byte_starts is None:
             return self._bom + len(self.text[:offset].encode("utf-8"))
-        return self._bom + self._byte_starts[offset]
+        return self._byte_starts[offset]
 
     @cached_property
     def _byte_starts(self) -> list[int] | None:
-        """Where each character starts in the bytes; None for UTF-8, where that is cheaper to work out."""
+        """Where each character starts in `data`; None for UTF-8, the one encoding that may have a BOM."""
         if codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig"):
             return None
         # an encoding may spell one character in several ways, or shift between states: ask its decoder, byte by byte
         decoder = codecs.getincrementaldecoder(self.encoding)()
         starts = [0]
-        body = self.data[self._bom :]
-        for index in range(len(body)):
-            starts.extend([index + 1] * len(decoder.decode(body[index : index + 1])))
-        starts.extend([len(body)] * (len(self.text) + 1 - len(starts)))
+        for index in range(len(self.data)):
+            starts.extend([index + 1] * len(decoder.decode(self.data[index : index + 1])))
+        starts.extend([len(self.data)] * (len(self.text) + 1 - len(starts)))
         return starts
 
     @cached_property
