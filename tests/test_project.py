@@ -95,7 +95,7 @@ def test_a_page_edited_by_hand_and_a_left_over_page_are_stale(tmp_path: Path) ->
         (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "docs").unlink()
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    page = sorted((tmp_path / "docs" / "rules").glob("*.md"))[0]
+    page = min((tmp_path / "docs" / "rules").glob("*.md"))
     page.write_text(page.read_text(encoding="utf-8") + "by hand\n", encoding="utf-8")
     left_over = page.with_name("rule-that-is-no-more.md")
     left_over.write_text("gone\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nanlint.dev import generate, new_rule
-from nanlint.rule import KINDS
+from nanlint.rule import KINDS, RuleError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,10 @@ def new_rule_command(name: str, code: str, at: str, kind: str) -> None:
 @click.option("--check", is_flag=True, help="Write nothing; name the stale files and exit with status 1.")
 def bless(check: bool) -> None:
     """Rewrite the generated files."""
-    stale = generate.stale(ROOT)
+    try:
+        stale = generate.stale(ROOT)
+    except (RuleError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from error
     for path, content in stale.items():
         click.echo(f"{'stale' if check else 'removed' if content is None else 'wrote'} {path.relative_to(ROOT)}")
         if check:

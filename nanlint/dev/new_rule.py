@@ -47,7 +47,8 @@ def {function}(site: Site) -> Iterator[Report]:
     What it misses, and why.
     """
     x = site.input
-    yield site.report(LIKELY, f"`{{site.show(x)}}` lies in {{x.value.range}}{{site.because(x.value)}}: say the cure", at=x)
+    message = f"`{{site.show(x)}}` lies in {{x.value.range}}{{site.because(x.value)}}: say the cure"
+    yield site.report(LIKELY, message, at=x)
 '''
 
 CASES = """\
