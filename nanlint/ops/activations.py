@@ -21,6 +21,7 @@ from nanlint.interval import (
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Op, Shape
+from nanlint.ops.pointwise import softplus
 from nanlint.ops.shapes import (
     argument,
     clamp_between,
@@ -30,7 +31,6 @@ from nanlint.ops.shapes import (
     number,
     rising,
     smaller,
-    softplus,
     spread,
     squashed,
 )

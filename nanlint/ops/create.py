@@ -91,4 +91,11 @@ OPS: tuple[Op, ...] = (
     drawn("bernoulli_", always(UNIT), "input p", "M"),
     drawn("multinomial", always(FINITE_NONNEGATIVE), "input num_samples", "TM"),
     drawn("poisson", always(FINITE_NONNEGATIVE), "input", "T"),
+    created("empty_strided", always(Interval(nan=True)), "size stride"),
+    created("tril_indices", always(FINITE_NONNEGATIVE), "row col", also="T.triu_indices"),
+    created("hann_window", always(UNIT), "window_length", also="T.hamming_window T.blackman_window T.bartlett_window"),
+    created("range", stepped, "start end step"),
+    drawn("cauchy_", always(FINITE), "input median sigma", "M"),
+    drawn("geometric_", always(FINITE_POSITIVE), "input p", "M"),
+    drawn("random_", always(FINITE_NONNEGATIVE), "input from to", "M"),
 )

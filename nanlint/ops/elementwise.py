@@ -21,30 +21,32 @@ from nanlint.interval import (
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Need, Op, Singular
+from nanlint.ops.pointwise import (
+    entropy,
+    fraction,
+    lerp,
+    logit,
+    nan_to_num,
+    power,
+    reciprocal,
+    rounded,
+    sine,
+    tangent,
+    xlogy,
+)
 from nanlint.ops.shapes import (
     boolean,
     clamp,
-    entropy,
     even,
     falling,
-    fraction,
     half_open,
     join,
-    lerp,
-    logit,
     magnitude,
-    nan_to_num,
     nothing,
-    power,
-    reciprocal,
     rising,
-    rounded,
     same,
-    sine,
     square,
     squashed,
-    tangent,
-    xlogy,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
 from nanlint.ops.reductions import layer, mean_like, mixture, with_initial
-from nanlint.ops.shapes import nothing, same, with_zero
+from nanlint.ops.shapes import nothing, padded, same, with_zero
 
 WEIGHTED = "input weight bias"
 CONVOLUTION = "in_channels out_channels kernel_size stride padding"
@@ -54,7 +54,7 @@ OPS: tuple[Op, ...] = (
     op("group_norm", "F", layer("input"), "input num_groups weight bias eps", nn="GroupNorm",
        constructor="num_groups num_channels eps affine", complex="raises"),
     op("rms_norm", "F", layer("input"), "input normalized_shape weight eps", nn="RMSNorm",
-       constructor="normalized_shape eps"),
+       constructor="normalized_shape eps", complex="mangles"),
     op("local_response_norm", "F", layer("input"), "input size alpha beta k", nn="LocalResponseNorm CrossMapLRN2d",
        constructor="size alpha beta k", complex="raises"),
     op("dropout", "TFJ", layer("input"), "input p training", nn="Dropout", constructor="p inplace",
@@ -74,7 +74,7 @@ OPS: tuple[Op, ...] = (
        returns="tuple"),
     op("multi_head_attention", "", layer("query", "key", "value"), "query key value", nn="MultiheadAttention",
        constructor="embed_dim num_heads dropout", returns="tuple", complex="raises"),
-    op("scaled_dot_product_attention", "F", layer("value"), "query key value attn_mask",
+    op("scaled_dot_product_attention", "F", layer("query", "key", "value"), "query key value attn_mask",
        complex="raises"),
     op("transformer", "", layer("input"), "input tgt",
        nn="Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer",
@@ -97,4 +97,15 @@ OPS: tuple[Op, ...] = (
     op("addmv", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("addbmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("baddbmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
+    op("addr", "TMI", with_initial(mixture("vec1", "vec2"), "input"), "input vec1 vec2"),
+    op("max_unpool1d", "F", with_zero, "input indices kernel_size", also="F.max_unpool2d F.max_unpool3d",
+       nn="MaxUnpool1d MaxUnpool2d MaxUnpool3d", constructor="kernel_size stride padding", complex="raises"),
+    op("fractional_max_pool2d", "F", same, "input kernel_size", also="F.fractional_max_pool3d", complex="raises",
+       nn="FractionalMaxPool2d FractionalMaxPool3d", constructor="kernel_size output_size", random=True),
+    op("constant_pad", "", padded, nn="ConstantPad1d ConstantPad2d ConstantPad3d", constructor="padding value"),
+    op("circular_pad", "", same, nn="CircularPad1d CircularPad2d CircularPad3d", constructor="padding"),
+    op("fold", "F", layer("input"), "input output_size kernel_size", nn="Fold", constructor="output_size kernel_size"),
+    op("upsample_nearest", "F", same, "input size", also="F.upsample_bilinear", complex="raises"),
+    op("adaptive_log_softmax", "", nothing, nn="AdaptiveLogSoftmaxWithLoss", returns="tuple", complex="raises",
+       constructor="in_features n_classes cutoffs"),
 )

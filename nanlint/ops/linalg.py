@@ -6,7 +6,7 @@ from nanlint.interval import FINITE_NONNEGATIVE, INF, Interval
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
 from nanlint.ops.reductions import layer, norm_like, spread_like, sum_like
-from nanlint.ops.shapes import always, nothing
+from nanlint.ops.shapes import always, nothing, same
 
 MIXED = layer("input")
 LOG = Interval(-INF, INF, hi_open=True)
@@ -44,4 +44,24 @@ OPS: tuple[Op, ...] = (
     op("kron", "TM", nothing, "input other"),
     op("fft", "Q", MIXED, also="Q.ifft Q.fft2 Q.ifft2 Q.fftn Q.ifftn Q.rfft Q.rfft2 Q.rfftn", dtype="complex"),
     op("irfft", "Q", MIXED, also="Q.irfft2 Q.irfftn Q.hfft", dtype="real"),
+    op("cholesky_ex", "L", MIXED, returns="tuple"),
+    op("inv_ex", "L", MIXED, returns="tuple"),
+    op("solve_ex", "L", MIXED, "input other", returns="tuple"),
+    op("solve_triangular", "L", layer("input", "other"), "input other"),
+    op("triangular_solve", "TM", layer("input", "other"), "input other", returns="tuple"),
+    op("cholesky_solve", "TM", layer("input", "other"), "input other"),
+    op("cholesky_inverse", "TM", MIXED),
+    op("lu", "L", MIXED, returns="tuple"),
+    op("lu_factor", "L", MIXED, returns="tuple"),
+    op("lu_solve", "L", MIXED, "input pivots other"),
+    op("svd_lowrank", "T", MIXED, returns="tuple", also="T.pca_lowrank"),
+    op("matrix_rank", "L", always(FINITE_NONNEGATIVE), dtype="integer", reduces=True, differentiable=False),
+    op("multi_dot", "L", nothing, also="T.chain_matmul"),
+    op("tensordot", "T", layer("input", "other"), "input other dims"),
+    op("cov", "TM", MIXED),
+    op("corrcoef", "TM", always(Interval(-1.0, 1.0, nan=True))),
+    op("renorm", "TMI", MIXED, "input p dim maxnorm"),
+    op("fftshift", "Q", same, also="Q.ifftshift"),
+    op("stft", "TM", MIXED, "input n_fft", dtype="complex"),
+    op("istft", "TM", MIXED, "input n_fft", dtype="real"),
 )

@@ -11,7 +11,7 @@ SHARED_METHODS = frozenset(
     indices int ipu is_complex is_floating_point is_pinned is_signed item le log10 logical_and logical_or logical_xor
     long lt max mean median min mode mtia mul multinomial multiply ne nonzero numel pin_memory prod put quantile ravel
     repeat requires_grad_ reshape resize round select short size sort split squeeze std sub subtract sum swapaxes take
-    to tolist trace transpose type unique values var view where xpu""".split()  # noqa: SIM905
+    to tolist trace transpose type unique values var view where xpu""".split()
 )
 """Tensor methods that arrays, data frames, containers, modules or distributions have too; see `tests/test_ops.py`.
 
@@ -37,6 +37,6 @@ def tensor_only_methods() -> frozenset[str]:
 NOT_CALLED = frozenset(
     """H T mH mT data device dtype grad grad_fn imag is_cpu is_cuda is_ipu is_leaf is_maia is_meta is_mkldnn is_mps
     is_mtia is_nested is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu itemsize grad_dtype layout name
-    nbytes ndim output_nr real requires_grad retains_grad shape volatile""".split()  # noqa: SIM905
+    nbytes ndim output_nr real requires_grad retains_grad shape volatile""".split()
 )
 """Attributes of tensors that are no methods."""

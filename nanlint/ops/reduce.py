@@ -10,6 +10,7 @@ from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.reductions import (
     counted,
+    layer,
     log_softmaxed,
     log_sum_exp,
     mean_like,
@@ -140,4 +141,7 @@ OPS: tuple[Op, ...] = (
     op("normalize", "F", normalized, "input p dim eps"),
     op("cosine_similarity", "TF", cosine, "input other dim eps",
        nn="CosineSimilarity", constructor="dim eps", complex="raises", reduces=True),
+    op("trapezoid", "T", layer("input"), "input x", aliases="trapz", reduces=True),
+    op("cumulative_trapezoid", "T", layer("input"), "input x"),
+    op("gradient", "T", layer("input"), returns="tuple", also="N.gradient"),
 )

@@ -17,7 +17,7 @@ UNDERFLOWS = 1e-12
 """Squares of smaller numbers are subnormal or zero in the narrower formats, so a lower bound does not survive them."""
 
 SOFTMAX_UNDERFLOWS = 60.0
-"""Logits closer together than this give a positive softmax in float32, over any number of members that fits a memory."""
+"""Logits closer together than this give a positive softmax in float32, over any number of members that fits."""
 
 
 def sum_like(call: Call) -> Interval | None:

@@ -22,7 +22,8 @@ from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.elementwise import EVEN_OVERFLOW, need, singular
 from nanlint.ops.op import Call, Op, Shape
-from nanlint.ops.shapes import always, argument, nothing, power, sine, squashed
+from nanlint.ops.pointwise import power, sine
+from nanlint.ops.shapes import always, argument, nothing, squashed
 
 
 def normal_distribution(x: float) -> float:

@@ -6,6 +6,7 @@ from nanlint.ops import (
     activations,
     binary,
     create,
+    distributions,
     elementwise,
     layers,
     linalg,
@@ -14,9 +15,9 @@ from nanlint.ops import (
     special,
     views,
 )
-from nanlint.ops.op import Op
+from nanlint.ops.op import OnComplex, Op
 
-FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, losses, linalg, special)
+FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, losses, linalg, special, distributions)
 
 LINES: tuple[Op, ...] = tuple(op for family in FAMILIES for op in family.OPS)
 """Every line. One op may have a second line for spellings that order its parameters otherwise (`x.where(c, y)`)."""
@@ -30,6 +31,14 @@ for _line in LINES:
     TABLE.setdefault(_line.name, _line)
     for _spelling in _line.spellings:
         _SPELLINGS[_spelling] = _line
+
+
+LOSSES: frozenset[str] = frozenset(_op.name for _op in losses.OPS)
+
+
+def ops_on_complex(*behaviours: OnComplex) -> frozenset[str]:
+    """The names of the ops, losses apart, that do one of these things with a complex tensor."""
+    return frozenset(line.name for line in LINES if line.complex in behaviours) - LOSSES
 
 
 def by_spelling(dotted: str) -> Op | None:

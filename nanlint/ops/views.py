@@ -5,7 +5,9 @@ from __future__ import annotations
 from nanlint.interval import FINITE_NONNEGATIVE, UNIT
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
-from nanlint.ops.shapes import accumulated, boolean, converted, join, nothing, padded, same, with_zero
+from nanlint.ops.pointwise import converted
+from nanlint.ops.reductions import counted
+from nanlint.ops.shapes import accumulated, boolean, join, nothing, padded, same, with_zero
 
 SHAPE = "input shape"
 
@@ -97,4 +99,36 @@ OPS: tuple[Op, ...] = (
        differentiable=False),
     op("dim", "M", lambda call: FINITE_NONNEGATIVE, "input", returns="number", dtype="integer", differentiable=False),
     op("identity", "", same, nn="Identity"),
+    op("byte", "M", converted("uint8"), dtype="argument", complex="drops", differentiable=False),
+    op("short", "M", converted("int16"), dtype="argument", complex="drops", differentiable=False),
+    op("char", "M", converted("int8"), dtype="argument", complex="drops", differentiable=False),
+    op("cfloat", "M", same, dtype="complex"),
+    op("cdouble", "M", same, dtype="complex"),
+    op("atleast_1d", "T", same, also="T.atleast_2d T.atleast_3d N.atleast_1d N.atleast_2d"),
+    op("block_diag", "T", with_zero),
+    op("diagflat", "TM", with_zero, "input offset"),
+    op("broadcast_tensors", "T", same, returns="tuple"),
+    op("hsplit", "TM", same, "input sections", also="T.vsplit T.dsplit M.vsplit M.dsplit", returns="tuple"),
+    op("split_with_sizes", "TM", same, "input split_sizes dim", returns="tuple"),
+    op("narrow_copy", "TM", same, "input dim start length"),
+    op("as_strided", "TMI", same, "input size stride"),
+    op("unique_consecutive", "TM", same, returns="unknown", differentiable=False),
+    op("index_put", "TMIJ", nothing, "input indices values"),
+    op("index_reduce", "TMI", nothing, "input dim index source reduce"),
+    op("scatter_reduce", "TMI", nothing, "input dim index src reduce"),
+    op("select_scatter", "TM", join("input", "src"), "input src dim index", also="T.slice_scatter M.slice_scatter"),
+    op("put", "TMI", join("input", "source"), "input index source"),
+    op("nonzero", "TMN", counted, also="T.argwhere M.argwhere", returns="unknown", dtype="integer",
+       differentiable=False),
+    op("searchsorted", "TN", counted, "sorted_sequence input", dtype="integer", differentiable=False),
+    op("bucketize", "T", counted, "input boundaries", dtype="integer", differentiable=False),
+    op("isin", "TN", boolean, "input test_elements", dtype="bool", differentiable=False),
+    op("isneginf", "TMN", boolean, also="T.isposinf M.isposinf N.isposinf", dtype="bool", differentiable=False,
+       complex="raises"),
+    op("isreal", "TMN", boolean, dtype="bool", differentiable=False),
+    op("pixel_unshuffle", "TF", same, "input downscale_factor", nn="PixelUnshuffle", constructor="downscale_factor"),
+    op("channel_shuffle", "TF", same, "input groups", nn="ChannelShuffle", constructor="groups"),
+    op("pin_memory", "M", same),
+    op("to_dense", "M", with_zero),
+    op("sum_to_size", "M", nothing, "input size"),
 )
