@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import narrow
+from nanlint.facts import narrow, training
 from nanlint.facts.apply import escape, join, repair
 from nanlint.facts.builtin import element_of
 from nanlint.facts.frame import narrowed
@@ -22,6 +22,8 @@ __all__ = ["assign", "element_of", "rebind"]
 
 def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
     """Bind the value to the target."""
+    if value.made_by is not None:
+        training.observe_store(frame, target, value)
     if isinstance(target, cst.Name):
         frame.env.vars[target.value] = value
     elif isinstance(target, cst.Attribute):
@@ -96,9 +98,12 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
         if base.ident in env.facts:
             kept = narrowed(kept, env.facts[base.ident])
     merged = join(frame, [kept, value.but(kind="tensor")])
+    if mask is not None and (kept.range is None or 0 in kept.range) and (value.range is None or 0 not in value.range):
+        # a mask that writes something else than zero over a divisor is there to repair it
+        merged = merged.but(reach=Confidence.POSSIBLE)
     result = merged.but(
         kind=base.kind, ident=frame.session.fresh(), alternatives=(), made_by=None, dtype=base.dtype,
-        reach=merged.reach if merged.range is not None else min(Confidence.LIKELY, kept.reach),
+        reach=merged.reach if merged.range is not None else min(Confidence.LIKELY, kept.reach, merged.reach),
         maybe_empty=base.maybe_empty, tensor_if=base.tensor_if + ((base.ident,) if base.kind == "unknown" else ()),
         hazards=kept.hazards,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -14,7 +13,7 @@ from nanlint.facts.attributes import attribute
 from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
 from nanlint.facts.methods import SPECIAL_METHODS
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
-from nanlint.facts.value import Operand, Value
+from nanlint.facts.value import Application, Module, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
 from nanlint.ops.names import tensor_only_methods
@@ -25,21 +24,17 @@ if TYPE_CHECKING:
 
 RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
            "min_val": "min", "max_val": "max", "p1": "input"}  # fmt: skip
+# shared with numpy arrays, whose zeros and logarithms are no better
+ARRAY_METHODS = frozenset(
+    """sum mean std var max min prod cumsum cumprod any all argmax argmin view reshape squeeze transpose ravel flatten
+    repeat swapaxes clip dot trace diagonal""".split()
+)
+MODULE_METHODS = frozenset({"to", "type", "half", "float", "double", "bfloat16", "cuda", "cpu", "train", "eval", "requires_grad_"})
 # what such functions do to their arguments is known to be harmless
 READERS = frozenset(
     """builtins.print builtins.str builtins.repr builtins.format builtins.isinstance builtins.type builtins.hasattr
     builtins.id builtins.callable torch.is_tensor torch.isnan torch.isfinite torch.isinf math.isnan math.isfinite""".split()
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Module:
-    """A torch.nn module: the class by its full name, and what it was constructed with."""
-
-    dotted: str
-    op: Op | None
-    arguments: Mapping[str, Operand]
-    children: tuple[Value, ...] | None = None
 
 
 def arguments(frame: Frame, node: cst.Call) -> tuple[list[Operand], dict[str, Operand], bool]:
@@ -75,7 +70,7 @@ def call(frame: Frame, node: cst.Call) -> Value:
         if kind == "super":
             positional, keywords, starred = arguments(frame, node)
             return _super_call(frame, base.value, name, positional, keywords, node, starred)
-        if kind not in ("name", "instance", "class", "module") or (kind == "instance" and _is_foreign_method(base.value, name)):
+        if kind not in ("name", "instance", "class", "module") or _is_foreign_method(base.value, name):
             positional, keywords, starred = arguments(frame, node)
             training.observe(frame, name, base.value, positional, keywords, node)
             return method_call(frame, base, name, positional, keywords, node, starred)
@@ -88,7 +83,7 @@ def call(frame: Frame, node: cst.Call) -> Value:
     callee = frame.evaluate(function)
     positional, keywords, starred = arguments(frame, node)
     if isinstance(function, cst.Name):
-        training.observe(frame, function.value, frame.unknown(kind="name"), positional, keywords, node)
+        training.observe(frame, function.value, frame.unknown(kind="name"), positional, keywords, node, callee)
     return invoke_value(frame, callee, positional, keywords, node, starred)
 
 
@@ -205,11 +200,12 @@ def method_call(
             return result
     op = by_spelling(f"torch.Tensor.{name}") if value.kind in ("tensor", "unknown", "number") else None
     if op is not None and (value.kind != "unknown" or _fits(op, positional, keywords, starred)):
-        if value.kind == "unknown" and name in tensor_only_methods():
+        tensorial = name in ARRAY_METHODS or name in tensor_only_methods()
+        if value.kind == "unknown" and tensorial:
             frame.session.tensors.add(value.ident)
         bound = bind_op(op, [base, *positional], keywords)
         result = apply(frame, op, bound, node)
-        if value.kind == "unknown" and name not in tensor_only_methods() and result.kind == "tensor":
+        if value.kind == "unknown" and not tensorial and result.kind == "tensor":
             result = result.but(kind="unknown")
         if name.endswith("_") and not name.endswith("__"):
             frame.rebind(base.node, result)
@@ -225,6 +221,11 @@ def _fits(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]
 
 
 def _is_foreign_method(value: Value, name: str) -> bool:
+    """A method that a module, or an object of a class of the file, has from torch.nn.Module."""
+    if value.kind == "module":
+        return name in MODULE_METHODS
+    if value.kind != "instance":
+        return False
     if not isinstance(value.ref, Instance):
         return True
     instance = value.ref
@@ -273,13 +274,19 @@ def module_call(frame: Frame, module: Module, positional: Sequence[Operand], key
         for child in module.children:
             result = invoke_value(frame, child, current, {}, node)
             if result.kind == "unknown":
-                result = frame.unknown(kind="tensor", reach=Confidence.LIKELY, grad=True)
+                result = frame.unknown(
+                    kind="tensor", reach=Confidence.LIKELY, grad=True, made_by=Application("network", {}, frame.place(node))
+                )
             current = [Operand(result, node)]
         return result
     if module.op is None:
         for operand in positional:
             escape(operand.value)
-        return frame.unknown(kind="tensor", reach=Confidence.LIKELY, grad=None if frame.no_grad else True)
+        inputs = {str(i): operand.value for i, operand in enumerate(positional)}
+        return frame.unknown(
+            kind="tensor", reach=Confidence.LIKELY, grad=None if frame.no_grad else True,
+            made_by=Application("network", inputs, frame.place(node)),
+        )  # fmt: skip
     op = module.op
     inputs = [p for p in op.parameters if p not in op.constructor]
     bound = dict(zip(inputs, positional))

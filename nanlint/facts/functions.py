@@ -137,10 +137,16 @@ def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
         name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()
     }
     for base in entry.bases:
-        made.bases.append(base_class(session, base))
+        found_base = base_class(session, base)
+        # `class Dataset(Dataset)` extends the imported one
+        made.bases.append(session.source.index.imports.get(base, base) if _extends(found_base, made) else found_base)
     if session.run_class is not None:
         made.attributes = session.run_class(made, entry)
     return made
+
+
+def _extends(base: ClassRef | str, made: ClassRef) -> bool:
+    return isinstance(base, ClassRef) and (base is made or any(_extends(b, made) for b in base.bases))
 
 
 def base_class(session: Session, text: str) -> ClassRef | str:
@@ -243,7 +249,7 @@ def invoke(
         result = run_body(inner, ref.node)
     finally:
         session.running.discard(id(ref.node))
-    frame.events.extend(inner.events)
+    frame.events.extend(event.seen_from(frame) for event in inner.events)
     if not any(v.kind == "instance" for v in values.values()) and not inner.events:
         session.calls[key] = result
     return result

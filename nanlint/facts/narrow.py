@@ -129,6 +129,9 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
             env.learn(inner.ident, FINITE)
     elif op in ("isnan", "isinf"):
         pass
+    elif op == "is_tensor" and inner is not None:
+        if truth:
+            env.mark("tensor", inner.ident)
     elif condition.kind in ("number", "tensor", "unknown"):
         if op in VIEWS and inner is not None:
             teach(env, inner, truth)

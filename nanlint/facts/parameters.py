@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts.dtypes import dtype_name
-from nanlint.facts.value import ABSENT, Value
+from nanlint.facts.value import ABSENT, Module, Value
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ COLLECTION = re.compile(
     r"^(?:Optional\[)?(?:typing\.|t\.)?(?:List|Tuple|Sequence|Iterable|Iterator|Set|Collection|list|tuple|set|Dict|dict|Mapping)\b"
 )
 CALLABLE = re.compile(r"\b(?:Callable|Type|type|Module|Optimizer|Dataset|DataLoader)\b")
+NETWORK = re.compile(r"(?:torch\.)?(?:nn\.)?Module")
 NUMBER = re.compile(r"\b(?:int|float|bool|complex|Number|Real|SupportsFloat)\b")
 TEXT = re.compile(r"\b(?:str|bytes|Path|PathLike|device|dtype|Generator|Literal)\b")
+OBJECT = re.compile(r"(?:\w+\.)*[A-Z]\w{2,}")
 COMPLEX = re.compile(r"\bComplex(?:64|128)?\[")
 INTEGER = re.compile(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
 BOOLEAN = re.compile(r"\b(?:BoolTensor|Bool\[)")
@@ -42,6 +44,8 @@ def annotated(frame: Frame, annotation: cst.Annotation | None) -> Value:
 
 def annotated_text(frame: Frame, text: str) -> Value:
     tensor, number = bool(TENSOR.search(text)), bool(NUMBER.search(TENSOR.sub("", text)))
+    if NETWORK.fullmatch(text):
+        return Value("module", ident=frame.session.fresh(), ref=Module(text, None, {}))
     if CALLABLE.search(text):
         return frame.unknown()
     if tensor and (not number or "[" in text.partition("Union")[0]):
@@ -53,6 +57,8 @@ def annotated_text(frame: Frame, text: str) -> Value:
         return frame.unknown(kind="number")
     if TEXT.search(text) and not tensor:
         return frame.unknown(kind="string")
+    if OBJECT.fullmatch(text) and text.rsplit(".", 1)[-1] not in ("Any", "Array", "Self", "Module"):
+        return frame.unknown(kind="instance")
     return frame.unknown()
 
 
