@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nanlint.facts.dtypes import complex_origin
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import first_arg, is_shielded_at_zero, is_square, reduction_of, same, strip_views
 from nanlint.facts.training import Event
@@ -21,6 +22,7 @@ from nanlint.interval import (
     ZERO,
     Interval,
 )
+from nanlint.ops import LOSSES, ops_on_complex
 from nanlint.rule import rule
 from nanlint.site import Report, Site, ancestry
 
@@ -29,6 +31,6 @@ CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.PO
 __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE", "POSSIBLE",
     "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Finding", "Interval", "Operand", "Report",
-    "Site", "Value", "ancestry", "complement_of", "first_arg", "is_shielded_at_zero", "is_square", "picked", "reduction_of",
+    "Site", "Value", "ancestry", "complement_of", "complex_origin", "first_arg", "is_shielded_at_zero", "is_square", "ops_on_complex", "picked", "reduction_of",
     "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "unguarded",
 ]  # fmt: skip

@@ -169,8 +169,8 @@ def test_gradients_are_declared_of_two() -> None:
     assert TABLE["xlogy"].singular
 
 
-UNUSUAL = {"masked_select", "masked_scatter", "nan_to_num"}
-"""Their recipes compare, which complex numbers cannot; nan_to_num treats the parts separately."""
+UNUSUAL = {"masked_select", "masked_scatter", "nan_to_num", "rms_norm"}
+"""Their recipes compare, which complex numbers cannot; the last two give another result than complex numbers ask for."""
 
 
 @each([case for case in CASES if case.op.name not in UNUSUAL and "rounding_mode" not in case.consts])
@@ -225,6 +225,13 @@ def test_formats_are_those_of_torch() -> None:
 @pytest.mark.skipif(not torch.__version__.startswith("2.13.0"), reason="the list is that of torch 2.13.0")
 def test_the_list_of_names_is_that_of_torch() -> None:
     assert "\n".join(sorted(torch_names())) + "\n" == generator.render(), "run: python -m nanlint.dev bless"
+
+
+def test_rms_norm_squares_complex_numbers_instead_of_their_magnitudes() -> None:
+    z = torch.tensor([1 + 1j, 2 - 1j])
+    made = torch.nn.functional.rms_norm(z, (2,))
+    assert made.allclose(z / (z * z).mean().sqrt()) and TABLE["rms_norm"].complex == "mangles"
+    assert not made.allclose(z / z.abs().square().mean().sqrt())
 
 
 def test_tensor_methods_are_those_of_tensors_alone() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.ops.dtypes import ALIASES, DTYPES
 
 if TYPE_CHECKING:
-    from nanlint.facts.value import Value
+    from nanlint.facts.value import Application, Value
     from nanlint.ops.op import Op
 
 PYTHON = {"float": "float64", "complex": "complex128", "int": "int64", "bool": "bool"}
@@ -61,6 +61,23 @@ def complex_of(dtypes: Iterable[str | None]) -> str:
         if dtype in ("complex128", "float64"):
             return "complex128"
     return "complex32" if known and all(d in ("complex32", "float16") for d in known) else DEFAULT_COMPLEX
+
+
+def complex_origin(value: Value) -> Application | None:
+    """The application that first made complex numbers out of real ones, or a layer whose weights are complex."""
+    found: Application | None = None
+    for _ in range(40):
+        made = value.made_by
+        if made is None or not value.is_complex:
+            break
+        found = made
+        if "dtype" in made.args:
+            break
+        before = [v for v in made.args.values() if v.is_complex and v.kind != "number"]
+        if not before:
+            break
+        value = before[0]
+    return found
 
 
 def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
