@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -75,11 +75,11 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Res
 def _settle(session: Session, said: list[_Said], confidence: Confidence) -> tuple[tuple[Finding, ...], int]:
     """One finding per defect, at the highest confidence with which it was seen."""
     overridden = {(name, id(node)) for s in said for name in s.rule.over for node in s.report.covers}
-    best: dict[tuple[str, int], _Said] = {}
+    best: dict[tuple[str, Hashable], _Said] = {}
     for s in said:
         if any((s.rule.name, id(node)) in overridden for node in (s.site.node, s.report.place.node)):
             continue
-        key = (s.rule.code, id(s.report.place.node))
+        key = (s.rule.code, s.report.defect or id(s.report.place.node))
         known = best.get(key)
         if known is None or (s.report.confidence, not s.site.calls) > (known.report.confidence, not known.site.calls):
             best[key] = s

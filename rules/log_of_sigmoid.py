@@ -1,6 +1,20 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, INF, POSITIVE, Interval, Report, Site, Value, complement_of, first_arg, picked, rule, sigmoid_of, unguarded
+from nanlint.api import (
+    CERTAIN,
+    INF,
+    POSITIVE,
+    Interval,
+    Report,
+    Site,
+    Value,
+    complement_of,
+    first_arg,
+    picked,
+    rule,
+    sigmoid_of,
+    unguarded,
+)
 
 ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"

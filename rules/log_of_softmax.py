@@ -2,7 +2,6 @@ from collections.abc import Iterator
 
 from nanlint.api import CERTAIN, POSITIVE, Report, Site, rule, softmax_of, unguarded
 
-
 OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
 
 
@@ -14,7 +13,7 @@ def log_of_softmax(site: Site) -> Iterator[Report]:
     ## Why is this bad?
 
     In float32 softmax is exactly 0 for a logit 104 below the largest. Its log is `-inf`, a target of 0 times `-inf` is
-    `nan`, and the gradient is `nan` in any case. `log_softmax` subtracts in log space and is finite for all finite logits.
+    `nan`, and the gradient is `nan` in any case. `log_softmax` subtracts in log space and is finite for finite logits.
 
     ## Bad
 
@@ -47,8 +46,8 @@ def log_of_softmax(site: Site) -> Iterator[Report]:
         return
     yield site.report(
         CERTAIN,
-        f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is 104 below the largest{site.because(x.value)}, "
-        "which gives -inf and a nan gradient: use log_softmax",
+        f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is 104 below the largest"
+        f"{site.because(x.value)}, which gives -inf and a nan gradient: use log_softmax",
         at=x,
         covers=made,
     )

@@ -23,7 +23,9 @@ from nanlint.api import (
 
 LOGS = frozenset({"log", "log2", "log10", "log1p"})
 ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
-WRAPPED = frozenset({"mul", "neg", "div", "sum", "mean", "nansum", "nanmean", "add", "sub", "masked_fill", "where", "nan_to_num"})
+WRAPPED = frozenset(
+    {"mul", "neg", "div", "sum", "mean", "nansum", "nanmean", "add", "sub", "masked_fill", "where", "nan_to_num"}
+)
 OVER = "log-of-nonpositive log-of-softmax log-of-sigmoid where-gradient-trap exp-overflow"
 
 
@@ -117,14 +119,11 @@ def _judge(site: Site, *halves: _Half) -> Iterator[Report]:
         return
     p = halves[0].p
     ends = " and ".join(end for negated, end in ((False, "0"), (True, "1")) if negated in doubts)
-    because = site.because(p)
-    if len(doubts) == 2:
-        cure = "use F.binary_cross_entropy_with_logits on the logits, or clamp p to [1e-6, 1 - 1e-6]"
-    else:
-        cure = "clamp both sides, with a bound that the dtype can tell from it, or use F.binary_cross_entropy_with_logits"
+    clamp = "clamp p to [1e-6, 1 - 1e-6]" if len(doubts) == 2 else "clamp p on both sides, with a bound its dtype holds"
     yield site.report(
         max(doubts.values()),
-        f"hand-written binary cross entropy is inf or nan where p is exactly {ends}{_vanished(halves)}{because}: {cure}",
+        f"hand-written binary cross entropy is inf or nan where p is exactly {ends}{_vanished(halves)}"
+        f"{site.because(p)}: use F.binary_cross_entropy_with_logits, or {clamp}",
         covers=tuple(a for half in halves for a in (half.application, *sigmoid_of(half.p))),
     )
 
@@ -145,7 +144,7 @@ def _vanished(halves: tuple[_Half, ...]) -> str:
         guarded = picked(half.argument)
         inner = complement_of(guarded)
         limit = picked(inner).arg("max") if inner is not None else None
-        if limit is not None and limit.number is not None and limit.number < 1 and inner is not None:
-            if inner.range is not None and inner.range.hi == 1:
-                return f" ({limit.number!r} rounds to 1 in {inner.dtype or 'float32'})"
+        bound = limit.number if limit is not None else None
+        if bound is not None and bound < 1 and inner is not None and inner.range is not None and inner.range.hi == 1:
+            return f" ({bound!r} rounds to 1 in {inner.dtype or 'float32'})"
     return ""

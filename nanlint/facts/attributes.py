@@ -25,6 +25,7 @@ CONSTANTS = {
     "Inf": math.inf, "infty": math.inf, "NaN": math.nan, "NAN": math.nan,
 }  # fmt: skip
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
+WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
 NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})
 CHECKED = ("torch.", "torch.nn.", "torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.", "torch.optim.")
 
@@ -116,6 +117,8 @@ def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Val
         return Value("unknown", ident=ident, made_by=Application("shape", {"input": value}, frame.place(node)))
     if name == "data":
         return value.but(grad=False)
+    if name == "values" and value.op in WITH_INDICES:
+        return value
     if name in ("real", "imag") and value.kind == "tensor":
         return apply(frame, TABLE[name], {"input": base}, node)
     if name in NUMBER_ATTRIBUTES:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from nanlint.facts.frame import Place
+    from nanlint.ops.op import Op
     from nanlint.site import Site
 
 Kind = Literal[
@@ -114,6 +115,16 @@ class Operand:
 
     value: Value
     node: cst.CSTNode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """A torch.nn module: the class by its full name, and what it was constructed with."""
+
+    dotted: str
+    op: Op | None
+    arguments: Mapping[str, Operand]
+    children: tuple[Value, ...] | None = None
 
 
 def literal(const: object, ident: int) -> Value:

@@ -1,0 +1,318 @@
+from collections.abc import Callable, Iterator
+
+from nanlint.api import (
+    INF,
+    LIKELY,
+    POSSIBLE,
+    Application,
+    Confidence,
+    Report,
+    Site,
+    Value,
+    first_arg,
+    picked,
+    rule,
+    softmax_of,
+)
+
+LARGEST = {"float16": 11.09, "float64": 709.78}
+FLOAT32 = 88.72
+BITS = {"float16": 16.0, "float64": 1024.0}
+TWO_SIDED = frozenset({"sinh", "cosh"})
+LAYERS = frozenset(
+    """network linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d
+    conv_transpose3d rnn rnn_cell
+    lstm_cell multi_head_attention scaled_dot_product_attention transformer embedding embedding_bag prelu""".split()
+)
+NORMALISED = frozenset("batch_norm instance_norm layer_norm group_norm rms_norm local_response_norm normalize".split())
+PRODUCTS = frozenset("matmul mm bmm mv dot outer einsum addmm addmv baddbmm addbmm".split())
+GATES = frozenset("relu leaky_relu elu celu selu gelu silu mish softplus hardswish threshold relu6 rrelu".split())
+KEPT = frozenset(
+    """dropout dropout1d alpha_dropout mean sum nansum nanmean max amax amin median cumsum logsumexp logcumsumexp cat
+    stack sort topk interpolate grid_sample masked_fill tril triu pad maximum fmax lerp""".split()
+)
+SMALL = frozenset("log log2 log10 log1p atan sin cos tanh sigmoid softmax".split())
+STEEP = 80.0
+"""A quantity of everyday size times such a number passes the limit of exp."""
+WHOLES = frozenset({"div", "log", "log1p"})
+OVER = "division-by-zero-tensor normalised-by-own-scale log-of-nonpositive"
+
+
+@rule("NAN301", at="exp expm1 exp2 sinh cosh div log log1p", kind="overflow", over=OVER, mentions=r"exp|sinh|cosh")
+def exp_overflow(site: Site) -> Iterator[Report]:
+    """
+    Exponential of a value without an upper bound.
+
+    ## Why is this bad?
+
+    In float32 `exp(x)` is `inf` from 88.73 on, in float16 from 11.1 on. `inf / inf` and `inf * 0` are `nan`, and so is
+    the gradient. The output of a layer has no bound: one step with a large gradient is enough to get there.
+
+    ## Bad
+
+    ```python
+    class Gaussian(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(1, 1, bias=False)
+            nn.init.constant_(self.head.weight, 100.0)
+
+        def forward(self, x):
+            log_var = self.head(x)
+            return torch.exp(log_var)  # flagged
+
+
+    # run: Gaussian()(torch.ones(1, 1))
+    ```
+
+    ## Good
+
+    ```python
+    class Gaussian(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(1, 1, bias=False)
+            nn.init.constant_(self.head.weight, 100.0)
+
+        def forward(self, x):
+            log_var = self.head(x).clamp(-10, 10)
+            return torch.exp(log_var)
+
+
+    # run: Gaussian()(torch.ones(1, 1))
+    ```
+
+    ## Known limits
+
+    An argument of a function is not known to grow, so its exponential gives a `possible` finding at most.
+    """
+    exponential, cure = _written_out(site)
+    covers: tuple[Application, ...] = ()
+    if exponential is not None:
+        # the whole is one defect, with its exponentials and its division or log
+        application, x = exponential.made_by, first_arg(exponential)
+        if application is None or x is None:
+            return
+        covers = (application, *softmax_of(site.result))
+        place, op, shown = application.place, application.op, site.show(application.place.node)
+    elif site.op in WHOLES:
+        return
+    else:
+        x, place, op, shown = site.input.value, site.place, site.op, site.show(site.input)
+    confidence = _limit_passed(x, op)
+    if confidence is None or x.kind not in ("tensor", "unknown") or (site.op not in WHOLES and site.is_repaired):
+        return
+    if exponential is not None:
+        message = f"`{shown}` overflows to inf above {_limit(x.dtype, op):g}{site.because(x)}: {cure}"
+    else:
+        lies = f"lies in {x.range}{site.because(x)}" if x.range is not None else "has no known upper bound"
+        message = f"`{op}` overflows to inf above {_limit(x.dtype, op):g}, and `{shown}` {lies}: {cure}"
+    yield site.report(
+        # logits and scores are what such formulas are written for
+        max(confidence, LIKELY) if exponential is not None else confidence,
+        message,
+        at=place,
+        covers=covers,
+        defect=("exp", x.ident),
+    )
+
+
+def _written_out(site: Site) -> tuple[Value | None, str]:
+    """The exponential in a softmax, softplus or logsumexp that is written out, and the function to use instead."""
+    if site.op == "div":
+        return (
+            (picked(site.operands["input"].value), "use torch.softmax")
+            if len(softmax_of(site.result)) > 1
+            else (None, "")
+        )
+    if site.op not in WHOLES:
+        return None, "clamp it (max=), subtract its maximum, or stay in log space"
+    inner = picked(site.input.value)
+    if site.op == "log1p":
+        return (inner, "use F.softplus") if inner.op == "exp" else (None, "")
+    if inner.op == "sum":
+        summed = picked(first_arg(inner) or inner)
+        return (summed, "use torch.logsumexp") if summed.op == "exp" else (None, "")
+    left, right = inner.arg("input"), inner.arg("other")
+    if inner.op == "add" and left is not None and right is not None:
+        for one, other in ((left, right), (right, left)):
+            if one.number == 1 and picked(other).op == "exp":
+                return picked(other), "use F.softplus"
+    return None, ""
+
+
+def _limit(dtype: str | None, op: str) -> float:
+    return BITS.get(dtype or "", 128.0) if op == "exp2" else LARGEST.get(dtype or "", FLOAT32)
+
+
+def _limit_passed(x: Value, op: str) -> Confidence | None:
+    """How sure it is that the exponential overflows."""
+    limit = _limit(x.dtype, op)
+    ways = (1, -1) if op in TWO_SIDED else (1,)
+    return _most(_grows(x, way, limit, 10) for way in ways)
+
+
+def _most(confidences: Iterator[Confidence | None]) -> Confidence | None:
+    return max((c for c in confidences if c is not None), default=None)
+
+
+def _grows(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    """How sure it is that real data takes `x` above `limit` (`way` 1) or below `-limit` (`way` -1)."""
+    if x.range is not None:
+        end, is_open = (x.range.hi, x.range.hi_open) if way > 0 else (-x.range.lo, x.range.lo_open)
+        if end <= limit:
+            return None
+        if end < INF or (x.range.point is not None and not is_open):
+            return x.reach
+    if depth == 0 or x.kind not in ("tensor", "unknown"):
+        return None if x.kind == "number" and x.range is not None else POSSIBLE
+    if x.alternatives:
+        return _most(_grows(a, way, limit, depth - 1) for a in x.alternatives)
+    x = picked(x)
+    made = x.made_by
+    if made is None:
+        return POSSIBLE
+    rule_of_op = OPS.get(made.op)
+    if rule_of_op is not None:
+        return rule_of_op(x, way, limit, depth - 1)
+    if made.op in LAYERS:
+        return LIKELY
+    if made.op in SMALL or made.op in RANDOM:
+        return None
+    if made.op in GATES or made.op in KEPT:
+        first = first_arg(x)
+        return POSSIBLE if first is None else _grows(first, way, limit, depth)
+    return POSSIBLE
+
+
+def _sum(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    left, right = x.arg("input"), x.arg("other")
+    if left is None or right is None:
+        return POSSIBLE
+    other = -way if x.op == "sub" else way
+    return _most(_grows(v, w, limit, depth) for v, w in ((left, way), (right, other)) if v.kind != "number")
+
+
+def _product(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    left, right = x.arg("input"), x.arg("other")
+    if left is None or right is None:
+        return POSSIBLE
+    if left.kind == "number":
+        left, right = right, left
+    sign = _sign(right)
+    if right.kind == "number":
+        factor = right.number
+        if factor is None:
+            return _either(left, limit, depth) if sign == 0 else _grows(left, way * sign, limit, depth)
+        if factor == 0:
+            return None
+        grown = _grows(left, way * sign, limit / abs(factor), depth)
+        if abs(factor) >= STEEP and grown is not None:
+            return max(grown, LIKELY)
+        return grown
+    if left.ident == right.ident:
+        return _either(left, limit, depth) if way > 0 else None
+    if sign and _bounded(right, limit):
+        return _grows(left, way * sign, limit, depth)
+    if (other := _sign(left)) and _bounded(left, limit):
+        return _grows(right, way * other, limit, depth)
+    return _most(_either(v, limit, depth) for v in (left, right) if not _bounded(v, limit))
+
+
+def _quotient(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    left, right = x.arg("input"), x.arg("other")
+    if left is None or right is None:
+        return POSSIBLE
+    factor = right.number
+    if factor:
+        return _grows(left, way * _sign(right), limit * abs(factor), depth)
+    sign = _sign(right)
+    if left.kind == "number":
+        return POSSIBLE
+    return _grows(left, way * sign, limit, depth) if sign else _either(left, limit, depth)
+
+
+def _power(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    base = first_arg(x)
+    if base is None or base.kind == "number":
+        return POSSIBLE
+    return _either(base, limit, depth)
+
+
+def _negated(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    inner = first_arg(x)
+    return POSSIBLE if inner is None else _grows(inner, -way, limit, depth)
+
+
+def _magnitude(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    inner = first_arg(x)
+    return None if way < 0 else POSSIBLE if inner is None else _either(inner, limit, depth)
+
+
+def _root(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    grown = _magnitude(x, way, limit, depth)
+    return None if grown is None else POSSIBLE
+
+
+def _mixed(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    """A product of matrices: as unbounded as its factors, and weights that are trained are a layer by hand."""
+    factors = list(x.made_by.args.values()) if x.made_by else []
+    if len(factors) == 2 and all(picked(f).op == "normalize" for f in factors):
+        # rows of length one: their products are cosines
+        return None if limit > 1 else LIKELY
+    if any(picked(f).op == "parameter" for f in factors):
+        return LIKELY
+    return max(POSSIBLE, _most(_either(f, limit, depth) for f in factors) or POSSIBLE)
+
+
+def _limited(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    """`clamp`: a bound that is given is taken for the guard that it is meant to be."""
+    bound = x.arg("max" if way > 0 else "min")
+    inner = first_arg(x)
+    if bound is not None and bound.kind != "none":
+        return x.reach if bound.number is not None and way * bound.number > limit else None
+    return POSSIBLE if inner is None else _grows(inner, way, limit, depth)
+
+
+def _lesser(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    """`minimum`: as large as the smaller one."""
+    if x.op == "min" and (x.arg("other") is None or x.arg("other").kind == "number"):
+        return _grows(first_arg(x) or x, way, limit, depth)
+    parts = [_grows(v, way, limit, depth) for v in (x.arg("input"), x.arg("other")) if v is not None]
+    known = [p for p in parts if p is not None]
+    if way > 0:
+        return None if len(known) < len(parts) else min(known, default=POSSIBLE)
+    return max(known, default=None)
+
+
+def _chosen(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    return _most(_grows(v, way, limit, depth) for v in (x.arg("input"), x.arg("other")) if v is not None)
+
+
+def _trained(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    return POSSIBLE
+
+
+def _either(x: Value, limit: float, depth: int) -> Confidence | None:
+    return _most(_grows(x, way, limit, depth) for way in (1, -1))
+
+
+def _sign(x: Value) -> int:
+    """1 or -1 for what never changes its sign, else 0; a number of which nothing is known is taken to be positive."""
+    if x.range is None:
+        return 1 if x.kind == "number" else 0
+    return 1 if x.range.lo >= 0 else -1 if x.range.hi <= 0 else 0
+
+
+def _bounded(x: Value, limit: float) -> bool:
+    return x.range is not None and -limit <= x.range.lo and x.range.hi <= limit
+
+
+RANDOM = frozenset("rand randn rand_like randn_like normal normal_ uniform_ bernoulli arange linspace".split())
+OPS: dict[str, Callable[[Value, int, float, int], Confidence | None]] = {
+    "add": _sum, "sub": _sum, "mul": _product, "div": _quotient, "neg": _negated, "pow": _power, "square": _magnitude,
+    "abs": _magnitude, "sqrt": _root, "norm": _magnitude, "vector_norm": _magnitude, "std": _root, "var": _magnitude,
+    "min": _lesser, "clamp": _limited, "clamp_max": _limited, "clamp_min": _limited, "hardtanh": _limited,
+    "minimum": _lesser, "where": _chosen,
+    "parameter": _trained, **dict.fromkeys(PRODUCTS, _mixed), **dict.fromkeys(NORMALISED, _trained),
+}  # fmt: skip
