@@ -11,7 +11,7 @@ from nanlint.ops.names import torch_names
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
-OPERATORS = {"div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
+OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
 SITES = {
     "training-step": r"\.step\(|backward\(|def training_step\b",
     "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
@@ -26,6 +26,7 @@ SITES = {
 }
 TORCH_MODULES = frozenset({"torch.nn", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch.optim"})
 
+    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
 
 @lru_cache(maxsize=64)
 def _pattern(listened: frozenset[str]) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.apply import escape, join
+from nanlint.facts.apply import escape, join, record
 from nanlint.facts.builtin import counted, element_of
 from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
@@ -146,6 +146,8 @@ def _backward(frame: Frame, base: Operand, positional: Sequence[Operand], keywor
     escape(base.value)
     if base.value.kind == "unknown":
         frame.session.tensors.add(base.value.ident)
+    if base.value.is_complex and not positional and "gradient" not in keywords and "complex-backward" in frame.session.listened:
+        record(frame, "complex-backward", {"input": base}, node, base.value)
     return frame.unknown(kind="none")
 
 
