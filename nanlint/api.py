@@ -6,6 +6,7 @@ from nanlint.facts.dtypes import complex_origin
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import first_arg, is_shielded_at_zero, is_square, reduction_of, same, strip_views
 from nanlint.facts.training import Event
+from nanlint.facts.training_loops import Loop, Training
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence, Finding
 from nanlint.interval import (

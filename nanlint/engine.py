@@ -15,7 +15,7 @@ from nanlint.finding import Confidence, Failure, Finding, Position, Related, Res
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Source, SourceError
-from nanlint.triggers import triggers
+from nanlint.triggers import drivers, triggers
 
 RECURSION_LIMIT = 6000
 
@@ -52,8 +52,10 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Res
     session = new_session(source, frozenset(by_op))
     failures: list[Failure] = []
     worth_a_look = triggers(frozenset(by_op), source.index.imports)
+    drives_training = drivers(frozenset(by_op), source)
     for definition in source.index.definitions:
-        if not worth_a_look(definition.code):
+        code = definition.code
+        if not (worth_a_look(code) or drives_training(code)):
             continue
         try:
             run_definition(session, definition)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from nanlint.ops import LINES
 from nanlint.ops.names import torch_names
+
+if TYPE_CHECKING:
+    from nanlint.source import Source
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
 SITES = {
-    "training-step": r"\.step\(|backward\(|def training_step\b",
+    "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
     "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
     "loop-growth": r"\b(\w+)\s*(?:\*=\s*\1\b|\*\*=|=\s*\1\s*\*\s*\1\b|=\s*\1\s*\*\*|=.*\b(?:square|pow)\b)",
     "add": r"\blog",
@@ -22,11 +26,12 @@ SITES = {
     "empty-reduction": r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
     r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select",
     "nan-check": r"isnan|isfinite|isinf|!=",
+    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
     "data": r"\*\s*\d|\d\s*\*",
 }
+PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 TORCH_MODULES = frozenset({"torch.nn", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch.optim"})
 
-    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
 
 @lru_cache(maxsize=64)
 def _pattern(listened: frozenset[str]) -> re.Pattern[str]:
@@ -58,3 +63,19 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
         return any(f"{aliases[alias]}.{name}" not in known for alias, name in attribute.findall(code))
 
     return test
+
+
+def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
+    """A test of a definition's code: does it call a function that holds a part of a training step, backward without step say?"""
+    if "training-step" not in listened or "backward(" not in source.text:
+        return lambda code: False
+    names: set[str] = set()
+    for definition in source.index.definitions:
+        parts = set(PARTS.findall(definition.code))
+        if definition.kind == "function" and len(parts & {"backward", "manual_backward"}) != len(parts & {"step"}):
+            names.add(definition.name)
+    names -= {"forward", "__init__", "__call__"}
+    if not names:
+        return lambda code: False
+    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
+    return lambda code: calls.search(code) is not None

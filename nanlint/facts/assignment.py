@@ -92,9 +92,9 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     if mask is not None:
         env = frame.env.copy()
         narrow.teach(env, mask, False)
-        kept = repair(frame, base, target)
+        kept = repair(frame, base, target, mask=mask)
         if kept.range is not None and base.hazards:
-            kept = repair(frame, kept, target, finite(kept))
+            kept = repair(frame, kept, target, finite(kept), mask=mask)
         if base.ident in env.facts:
             kept = narrowed(kept, env.facts[base.ident])
     merged = join(frame, [kept, value.but(kind="tensor")])

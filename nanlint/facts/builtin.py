@@ -136,6 +136,9 @@ def element_of(frame: Frame, value: Value) -> Value:
 def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
     """A function of the module math: numbers in, numbers out."""
     values = [operand.value for operand in positional]
+    if name in ("math.isnan", "math.isinf", "math.isfinite") and len(values) == 1 and not values[0].is_literal:
+        made = Application(name.removeprefix("math."), {"input": values[0]}, frame.place(node))
+        return Value("number", ident=frame.session.intern((name, values[0].ident)), dtype="bool", grad=False, made_by=made)
     function = getattr(math, name.removeprefix("math."), None)
     if callable(function) and values and all(v.is_literal and isinstance(v.const, (int, float)) for v in values):
         try:

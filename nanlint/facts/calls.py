@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts import builtin, nested, training
-from nanlint.facts.apply import apply, escape, join, record
+from nanlint.facts.apply import apply, escape, join, know_tensor, record
 from nanlint.facts.attributes import attribute
 from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
 from nanlint.facts.methods import SPECIAL_METHODS
@@ -156,10 +156,10 @@ def dotted_call(
     bound = gathered(frame, op, bound)
     if name.startswith("torch.Tensor."):
         numpy = False
-    if not numpy and op.parameters and op.parameters[0] == "input":
-        first = bound.get("input")
-        if first is not None and first.value.kind == "unknown":
-            frame.session.tensors.add(first.value.ident)
+    if not numpy and op.parameters and op.parameters[0] in ("input", "condition"):
+        first = bound.get(op.parameters[0])
+        if first is not None:
+            know_tensor(frame, first.value)
     # numpy compares, sorts and clips complex numbers, by their real parts first; what is said of torch does not hold
     strange = numpy and any(o.value.is_complex for o in bound.values())
     if strange:
@@ -201,8 +201,8 @@ def method_call(
     op = by_spelling(f"torch.Tensor.{name}") if value.kind in ("tensor", "unknown", "number") else None
     if op is not None and (value.kind != "unknown" or _fits(op, positional, keywords, starred)):
         tensorial = name in ARRAY_METHODS or name in tensor_only_methods()
-        if value.kind == "unknown" and tensorial:
-            frame.session.tensors.add(value.ident)
+        if tensorial:
+            know_tensor(frame, value)
         bound = bind_op(op, [base, *positional], keywords)
         result = apply(frame, op, bound, node)
         if value.kind == "unknown" and not tensorial and result.kind == "tensor":
@@ -294,8 +294,8 @@ def module_call(frame: Frame, module: Module, positional: Sequence[Operand], key
     for parameter, operand in module.arguments.items():
         bound.setdefault(parameter, operand)
     first = bound.get(op.parameters[0]) if op.parameters else None
-    if first is not None and first.value.kind == "unknown":
-        frame.session.tensors.add(first.value.ident)
+    if first is not None:
+        know_tensor(frame, first.value)
     result = apply(frame, op, bound, node)
     weighted = "weight" in op.parameters and op.name not in ("nll_loss", "cross_entropy")
     return result.but(grad=True) if weighted and not frame.no_grad else result

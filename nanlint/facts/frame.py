@@ -140,6 +140,7 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    arms: list[tuple[cst.CSTNode, bool]] = field(default_factory=list)
     globals: set[str] = field(default_factory=set)
     qualname: str = ""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts import repairs, training
+from nanlint.facts import repairs, training_loops
 from nanlint.facts.apply import escape
 from nanlint.facts.expressions import EVALUATORS
 from nanlint.facts.frame import Env, Frame, GiveUp, Session
@@ -57,7 +57,7 @@ def run_module(session: Session) -> None:
     session.steps = steps
     for value in frame.env.vars.values():
         escape(value)
-    training.close(frame, definition.node)
+    training_loops.close(frame, definition.node)
     run_nested(session)
 
 
@@ -103,7 +103,7 @@ def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> Non
         session.notes.append(f"{ref.name} is nested too deeply to follow to its end")
     finally:
         session.running.discard(id(ref.node))
-    training.close(frame, ref.node)
+    training_loops.close(frame, ref.node)
 
 
 def class_receiver(session: Session, owner: ClassRef) -> Value:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import narrow
+from nanlint.facts import narrow, training
 from nanlint.facts.apply import escape, join
 from nanlint.facts.assignment import assign, element_of, rebind
 from nanlint.facts.expressions import AUGMENTED, binary
@@ -173,11 +173,19 @@ def branches(frame: Frame, ways: Sequence[tuple[Env | None, Callable[[], bool]]]
 
 def _if(frame: Frame, node: cst.If) -> bool:
     yes, no = narrow.split(frame, node.test)
-    orelse = node.orelse
-    return branches(
-        frame,
-        [(yes, lambda: frame.execute(node.body)), (no, lambda: True if orelse is None else frame.execute(orelse))],
-    )
+    training.observe_if(frame, node, yes, no)
+    return branches(frame, [(yes, lambda: _arm(frame, node, True)), (no, lambda: _arm(frame, node, False))])
+
+
+def _arm(frame: Frame, node: cst.If, taken: bool) -> bool:
+    body = node.body if taken else node.orelse
+    if body is None:
+        return True
+    frame.arms.append((node, taken))
+    try:
+        return frame.execute(body)
+    finally:
+        frame.arms.pop()
 
 
 def _else(frame: Frame, node: cst.Else | cst.Finally) -> bool:

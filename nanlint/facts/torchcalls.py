@@ -44,7 +44,8 @@ def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[st
 
 
 def _scaler(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
-    return Value("scaler", ident=frame.session.fresh())
+    made = Application("scaler", {k: o.value for k, o in keywords.items()}, frame.place(node))
+    return Value("scaler", ident=frame.session.fresh(), made_by=made)
 
 
 def _optimizer(name: str) -> Function:
@@ -140,7 +141,7 @@ def foreign(
             escape(operand.value)
     last = name.rsplit(".", 1)[-1]
     if last == "GradScaler":
-        return Value("scaler", ident=frame.session.fresh())
+        return _scaler(frame, positional, keywords, node)
     if name.startswith("torch.optim.") and last[:1].isupper() and ".lr_scheduler." not in name:
         return _optimizer(last)(frame, positional, keywords, node)
     if name.startswith(("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")):

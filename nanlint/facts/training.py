@@ -1,76 +1,324 @@
-"""The steps of a training loop, in the order in which they run: backward, unscale, clip, step."""
+"""The steps of a training loop as they run: forward scaling, backward, unscale, clip, step, and what skips them."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.apply import record
+import libcst as cst
+
 from nanlint.facts.value import Operand, Value
 
 if TYPE_CHECKING:
-    import libcst as cst
+    from nanlint.facts.frame import Env, Frame, Place
+    from nanlint.source import ClassEntry, Definition
 
-    from nanlint.facts.frame import Frame, Place
-
-OPTIMIZER_METHODS = {"step": "step", "zero_grad": "zero_grad"}
-CLIPPERS = ("clip_grad", "clip_gradient", "gradient_clip", "grad_clip", "clip_norm", "clip_master_grads")
-CLIP_ARGUMENTS = ("gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "max_norm")
+CLIPS = re.compile(r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm)|(?:grad|norm)\w*?_?clip|gradclip")
+PREPARES = re.compile(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
+READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|check|test|plot|compute)_")
+CLIP_ARGUMENTS = frozenset(
+    {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients", "gradient_clipping",
+     "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}
+)  # fmt: skip
+HOOKS = frozenset(
+    {"register_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_backward_hook",
+     "register_post_accumulate_grad_hook", "register_module_full_backward_hook"}
+)  # fmt: skip
+LIMITS = re.compile(r"clamp|clip|renorm|norm|tanh|minimum|maximum|\bmin\(|\bsign\b|\bsgn\b")
+LIMITING = frozenset(
+    {"clamp", "clamp_min", "clamp_max", "clip", "hardtanh", "tanh", "sign", "sgn", "normalize", "norm", "vector_norm",
+     "std", "var", "renorm", "minimum", "maximum"}
+)  # fmt: skip
+CHANGES = frozenset({"clamp_", "clip_", "copy_", "renorm_", "clamp_min_", "clamp_max_"})
+SCALES = frozenset({"mul_", "div_", "multiply_", "divide_"})
+UPDATES = frozenset({"add_", "sub_", "addcmul_", "addcdiv_"})
+NOT = frozenset({"logical_not", "bitwise_not"})
+THROUGH = frozenset({"any", "all", "item", "to", "index", "view", "reshape", "squeeze", "float", "bool", "mean", "sum", "detach", "max"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """One step of training: `word` is backward, unscale, clip, step, zero_grad, scaler-step, hook or wrapped.
+    """One step of training.
 
-    `receiver` is what the method was called on, `first` the first argument, `loops` the loops around, outermost first.
+    `word` is one of scale, backward, unscale, clip, step, update, zero_grad, hook (on gradients, and it limits them), option (a clip
+    in a branch not taken), wrapped (a call that clips by an argument), skip (a branch left because of a NaN), trainer,
+    scheduled. `receiver` is what the method was called on (for skip: what was tested), `first` the first argument.
+    `loops` are the loops around and `arms` the branches, outermost first, `calls` the calls that led here.
+    `detail`: for trainer whether it clips (None: unknown); for clip whether its name says that it works on gradients.
     """
 
     word: str
     place: Place
     receiver: Value
-    first: Value | None
-    loops: tuple[Any, ...]
-    calls: tuple[Place, ...]
-    argument: bool = False
+    first: Value | None = None
+    loops: tuple[cst.CSTNode, ...] = ()
+    arms: tuple[tuple[cst.CSTNode, bool], ...] = ()
+    calls: tuple[Place, ...] = ()
+    detail: Any = None
+
+    def seen_from(self, frame: Frame) -> Event:
+        """The event as part of a call in `frame`."""
+        return replace(self, loops=(*(loop.node for loop in frame.loops), *self.loops), arms=(*frame.arms, *self.arms))
+
+
+def note(frame: Frame, word: str, node: cst.CSTNode, receiver: Value, first: Value | None = None, detail: Any = None) -> None:
+    """Put an event on the list of the frame."""
+    loops = tuple(loop.node for loop in frame.loops)
+    frame.events.append(
+        Event(word, frame.place(node), receiver, first, loops, tuple(frame.arms), frame.calls, detail)
+    )
 
 
 def observe(
-    frame: Frame, name: str, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame,
+    name: str,
+    receiver: Value,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.Call,
+    callee: Value | None = None,
 ) -> None:
-    """Note the event if a call of `name` is a step of training."""
-    word = _word(name, receiver, positional, keywords)
+    """Note the event if a call of `name` is a step of training. `callee` is what is called, where that is a plain name."""
+    if callee is not None and callee.kind == "name" and isinstance(callee.ref, str):
+        name = callee.ref.rsplit(".", 1)[-1]
+    first = positional[0].value if positional else None
+    if name == "step":
+        _step(frame, receiver, positional, keywords, node)
+        return
+    word, detail = _word(frame, name, receiver, positional, keywords, node, callee)
     if word is not None:
-        first = positional[0].value if positional else None
-        argument = bool(positional or keywords)
-        frame.events.append(
-            Event(word, frame.place(node), receiver, first, tuple(id(loop.node) for loop in frame.loops), frame.calls, argument)
-        )
+        if name == "optimizer_step" and first is not None:
+            receiver, first = first, None
+        note(frame, word, node, receiver, first, detail)
 
 
-def _word(name: str, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> str | None:
-    last = name.rsplit(".", 1)[-1]
-    lowered = last.lower()
-    if any(c in lowered for c in CLIPPERS):
-        return "clip"
-    if any(k in CLIP_ARGUMENTS and operand.value.kind != "none" for k, operand in keywords.items()) and last != "Trainer":
-        return "wrapped"
-    if last in ("backward", "manual_backward"):
-        return "backward"
-    if last == "unscale_":
-        return "unscale"
-    if last in OPTIMIZER_METHODS:
-        if receiver.kind == "scaler" or (last == "step" and positional and positional[0].value.kind == "optimizer"):
-            return "scaler-step"
-        return OPTIMIZER_METHODS[last] if receiver.kind in ("optimizer", "unknown", "tuple") else None
-    if last in ("register_hook", "register_full_backward_hook", "register_post_accumulate_grad_hook"):
-        return "hook"
-    if receiver.op == "grad" and last in ("clamp_", "clip_", "mul_", "div_", "copy_", "renorm_"):
-        return "clip"
+def _followed(receiver: Value, name: str, callee: Value | None) -> bool:
+    """The call leads into code of this file, whose own events tell what happens."""
+    if callee is not None:
+        return callee.kind in ("function", "class")
+    method = getattr(getattr(receiver.ref, "cls", None), "method", None)
+    return receiver.kind == "instance" and method is not None and method(name) is not None
+
+
+def _is_project_optimizer(receiver: Value) -> bool:
+    cls = getattr(receiver.ref, "cls", None)
+    return receiver.kind == "instance" and cls is not None and (cls.is_a("Optimizer") or any(
+        a.startswith("torch.optim.") and ".lr_scheduler" not in a for a in cls.ancestors))  # fmt: skip
+
+
+def _step(
+    frame: Frame, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Call
+) -> None:
+    from nanlint.facts.functions import FunctionRef, invoke
+
+    closure = keywords.get("closure") or (positional[0] if positional else None)
+    if closure is not None and closure.value.kind == "function" and isinstance(closure.value.ref, FunctionRef):
+        invoke(frame, closure.value.ref, (), {}, node)
+        closure = None
+    elif closure is not None and closure.value.kind == "none":
+        closure = None
+    if receiver.kind in ("optimizer", "scaler", "unknown", "tuple") or _is_project_optimizer(receiver):
+        others = [k for k in keywords if k != "closure"]
+        detail = "arguments" if others and receiver.kind == "unknown" else None
+        note(frame, "step", node, receiver, closure.value if closure is not None else None, detail)
+
+
+def _word(
+    frame: Frame,
+    name: str,
+    receiver: Value,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.Call,
+    callee: Value | None,
+) -> tuple[str | None, Any]:
+    full = f"{receiver.ref}.{name}" if receiver.kind == "name" and isinstance(receiver.ref, str) else name
+    if callee is not None and isinstance(callee.ref, str):
+        full = callee.ref
+    followed = _followed(receiver, name, callee)
+    lowered = name.lower()
+    if name == "Trainer":
+        is_lightning = full.startswith(("lightning", "pytorch_lightning"))
+        return ("trainer", _trainer_clips(keywords, node)) if is_lightning else (None, None)
+    if CLIPS.search(lowered) and name[:1].islower() | name.startswith("_") and not READS.match(lowered):
+        if any(_is_infinite(o.value) for o in (*positional[1:], *keywords.values())):
+            return None, None
+        return ("hook" if PREPARES.match(lowered) else "clip"), "grad" in lowered
+    if name in ("backward", "manual_backward"):
+        foreign = receiver.kind == "name" and not full.startswith("torch.autograd.")
+        return ("backward" if not followed and not foreign else None), None
+    if name == "scale" and len(positional) == 1 and not keywords and receiver.kind in ("scaler", "unknown"):
+        return "scale", None
+    if name in ("unscale_", "unscale_gradients"):
+        return "unscale", None
+    if name == "update" and receiver.kind in ("scaler", "unknown") and not positional:
+        return "update", None
+    if name == "zero_grad":
+        return (None if followed else "zero_grad"), None
+    if name == "optimizer_step" and positional and not followed:
+        return "step", None
+    if name in HOOKS and positional:
+        return ("hook" if _limits(frame, positional[-1].value) else None), None
+    if ".lr_scheduler." in full and positional:
+        return "scheduled", name
+    if (change := _changes_gradient(name, receiver, positional)) is not None:
+        return change, True
+    if not followed and _clips_by_argument(frame, positional, keywords):
+        return "wrapped", None
+    return None, None
+
+
+def _trainer_clips(keywords: Mapping[str, Operand], node: cst.Call) -> bool | None:
+    given = keywords.get("gradient_clip_val")
+    if given is not None:
+        return not (given.value.kind == "none" or given.value.is_literal and not given.value.const)
+    return None if any(a.star == "**" for a in node.args) else False
+
+
+def _is_infinite(value: Value) -> bool:
+    return value.number is not None and math.isinf(value.number)
+
+
+def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand]) -> str | None:
+    """In-place methods: those that limit `p.grad`, and those that step `p` along it."""
+    if receiver.op == "grad":
+        if name in CHANGES:
+            return "clip"
+        if name in SCALES and positional and not positional[0].value.is_literal and positional[0].value.op not in ("len", "size"):
+            return "clip"
+    elif name in UPDATES and any(carries_gradient(o.value) for o in positional):
+        return "step"
     return None
 
 
-def close(frame: Frame, node: cst.CSTNode) -> None:
-    """Show the rules the training steps of a definition that has run to its end."""
-    if any(event.word in ("step", "scaler-step", "backward") for event in frame.events):
-        record(frame, "training-step", {}, node, frame.unknown(), (tuple(frame.events), frame))
+def _clips_by_argument(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> bool:
+    given = [k for k in CLIP_ARGUMENTS & keywords.keys() if keywords[k].value.kind != "none" and keywords[k].value.number != 0]
+    if not given:
+        return False
+    operands = (*positional, *keywords.values())
+    takes_optimizer = any(o.value.kind in ("optimizer", "scaler") for o in operands) or "optimizer" in keywords
+    return takes_optimizer or "lr" in keywords or (bool(frame.loops) and given != ["max_norm"])
+
+
+def _limits(frame: Frame, hook: Value) -> bool:
+    """A hook on gradients limits them, as far as can be seen."""
+    inner = getattr(hook.ref, "node", None)
+    return inner is None or LIMITS.search(frame.session.code(inner)) is not None
+
+
+def carries_gradient(value: Value, depth: int = 5) -> bool:
+    """The value was made from `p.grad` by operations that do not limit it."""
+    if value.op == "grad":
+        return True
+    if depth == 0 or value.made_by is None or value.op in LIMITING:
+        return False
+    if value.op == "div" and (other := value.arg("other")) is not None and not other.is_literal:
+        return False
+    return any(carries_gradient(arg, depth - 1) for arg in value.made_by.args.values())
+
+
+def observe_store(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
+    """Note `p.grad = clamp(p.grad)` as a clip, and `p = p - lr * p.grad` as a step."""
+    if isinstance(target, cst.Attribute) and target.attr.value in ("grad", "data"):
+        holder: cst.BaseExpression = target
+        if target.attr.value == "data" and isinstance(target.value, cst.Attribute):
+            holder = target.value
+        if isinstance(holder, cst.Attribute) and holder.attr.value == "grad":
+            if value.op in LIMITING or value.op in ("where", "mul", "div") and not _by_literal(value):
+                note(frame, "clip", target, value, None, True)
+            return
+    if value.op in ("sub", "add") and value.made_by is not None:
+        args = list(value.made_by.args.values())
+        if not any(a.op == "grad" for a in args[:1]) and any(carries_gradient(a) for a in args[1:]):
+            note(frame, "step", target, value, None, "manual")
+
+
+def _by_literal(value: Value) -> bool:
+    factor = value.arg("other")
+    return value.op in ("mul", "div") and factor is not None and (factor.is_literal or factor.op in ("len", "size"))
+
+
+def trains(frame: Frame) -> bool:
+    """The definition has a step of training in its text."""
+    return _mentions_training(frame.unit)
+
+
+@lru_cache(maxsize=256)
+def _mentions_training(unit: Definition | ClassEntry) -> bool:
+    return re.search(r"backward|\.step\(|training_step|optimizer_step", unit.code) is not None
+
+
+def observe_if(frame: Frame, node: cst.If, yes: Env | None, no: Env | None) -> None:
+    """Note a clip in a branch that is not taken, and a branch that leaves because of a NaN."""
+    if not trains(frame):
+        return
+    for env, dead in ((yes, node.body), (no, node.orelse)):
+        if env is None and dead is not None and CLIPS.search(frame.session.code(dead).lower()):
+            note(frame, "option", dead, frame.unknown())
+    skipping = _skipping_arm(frame, node)
+    if skipping is None:
+        return
+    for value, truth in _tested_for_nan(frame, node.test, True):
+        if truth == skipping:
+            note(frame, "skip", node.test, value)
+
+
+def _skipping_arm(frame: Frame, node: cst.If) -> bool | None:
+    """The arm that leaves the pass without a step of training."""
+    if _skips(frame, node.body):
+        return True
+    body = frame.session.code(node.body)
+    if re.search(r"\bbackward\b|\.step\(", body):
+        orelse = node.orelse
+        if orelse is None or not re.search(r"\b(?:raise|break|exit|abort|backward)\b", frame.session.code(orelse)):
+            return False
+    return None
+
+
+def _skips(frame: Frame, body: cst.BaseSuite) -> bool:
+    last: cst.CSTNode | None = body.body[-1] if body.body else None
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
+    wanted: type[cst.CSTNode] = cst.Continue if frame.loops else cst.Return
+    if not isinstance(last, wanted):
+        return False
+    return re.search(r"\b(?:raise|break|exit|abort|backward|assert)\b", frame.session.code(body)) is None
+
+
+def _tested_for_nan(frame: Frame, test: cst.BaseExpression, truth: bool) -> list[tuple[Value, bool]]:
+    """The values that a condition tests for NaN or Inf, with the truth that says that they are."""
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        return _tested_for_nan(frame, test.expression, not truth)
+    if isinstance(test, cst.BooleanOperation):
+        return [*_tested_for_nan(frame, test.left, truth), *_tested_for_nan(frame, test.right, truth)]
+    session, events = frame.session, len(frame.events)
+    session.muted += 1
+    try:
+        value = frame.evaluate(test)
+    finally:
+        session.muted -= 1
+        del frame.events[events:]
+    return list(_nan_tests(value, truth))
+
+
+def _nan_tests(value: Value, truth: bool, depth: int = 6) -> list[tuple[Value, bool]]:
+    inner = value.arg("input")
+    if inner is None or depth == 0:
+        return []
+    other = value.arg("other")
+    if value.op in ("isnan", "isinf"):
+        return [(inner, truth)]
+    if value.op == "isfinite":
+        return [(inner, not truth)]
+    if value.op in ("ne", "eq"):
+        same = other is not None and other.ident == inner.ident
+        return [(inner, truth == (value.op == "ne"))] if same else []
+    if value.op in NOT:
+        return _nan_tests(inner, not truth, depth - 1)
+    if value.op in ("logical_or", "bitwise_or", "logical_and", "bitwise_and") and other is not None:
+        return [*_nan_tests(inner, truth, depth - 1), *_nan_tests(other, truth, depth - 1)]
+    return _nan_tests(inner, truth, depth - 1) if value.op in THROUGH else []

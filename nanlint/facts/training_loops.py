@@ -1,0 +1,246 @@
+"""The training loops of a definition that has run: which steps belong together, and in which order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts.apply import record
+from nanlint.facts.training import Event
+from nanlint.site import ancestry
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame, Place, Session
+    from nanlint.facts.functions import ClassRef
+
+NETS = re.compile(
+    r"\b(?P<call>(?P<head>\w+(?:\.\w+)*)\.(?:(?P<rnn>LSTM|GRU|RNN|LSTMCell|GRUCell|RNNCell)|Transformer\w*|MultiheadAttention|"
+    r"scaled_dot_product_attention))\("
+)
+LIGHTNING = ("LightningModule", "LightningDataModule")
+
+
+@dataclass(eq=False)
+class Loop:
+    """A training loop: the events of one pass in their order, and the steps of optimizers among them.
+
+    `node` is the loop itself, None for a function that is one step of a loop elsewhere.
+    """
+
+    node: cst.CSTNode | None
+    events: list[Event]
+    steps: list[Event]
+
+    def words(self, *words: str) -> list[Event]:
+        return [e for e in self.events if e.word in words]
+
+    def around(self, event: Event) -> tuple[list[Event], list[Event]]:
+        """The events before and after, without those of other branches. A step that is none of an optimizer is left out."""
+        steps = {id(s) for s in self.steps}
+        at = self.events.index(event)
+        seen = [e if (e.word != "step" or id(e) in steps) and not exclusive(e, event) else None for e in self.events]
+        return [e for e in seen[:at] if e is not None], [e for e in seen[at + 1 :] if e is not None]
+
+    def has_backward(self, step: Event) -> bool:
+        return any(not exclusive(b, step) for b in self.words("backward"))
+
+    def is_clipped(self, step: Event) -> bool:
+        return any(not exclusive(c, step) for c in self.words("clip", "option", "wrapped"))
+
+    def is_engine(self, step: Event) -> bool:
+        """Backward and step are methods of one object, as DeepSpeed's, which clips by its own configuration."""
+        return step.receiver.kind == "unknown" and any(b.receiver.ident == step.receiver.ident for b in self.words("backward"))
+
+    def shown(self, step: Event) -> Place:
+        """Where a reader sees the step: the call of a `step` that wraps it, else the step itself."""
+        for i, call in enumerate(step.calls):
+            prefix = [id(c.node) for c in step.calls[: i + 1]]
+            wraps = any([id(c.node) for c in b.calls[: i + 1]] == prefix for b in self.words("backward"))
+            function = call.node.func if isinstance(call.node, cst.Call) else None
+            if not wraps and isinstance(function, cst.Attribute) and function.attr.value == "step":
+                return call
+        return step.place
+
+
+@dataclass(eq=False)
+class Training:
+    """What a definition does of training; the payload of a "training-step" site."""
+
+    session: Session
+    name: str
+    owner: ClassRef | None
+    place: Place
+    events: list[Event]
+    in_module: bool = False
+    loops: list[Loop] = field(default_factory=list)
+
+    @cached_property
+    def others(self) -> list[Training]:
+        """All definitions of the file that train, this one too."""
+        return [s.payload for s in self.session.sites if isinstance(s.payload, Training)]
+
+    @property
+    def is_lightning_step(self) -> bool:
+        """The `training_step` of a Lightning module that leaves backward and step to the Trainer."""
+        owner = self.owner
+        if owner is None or self.name != "training_step" or self.loops:
+            return False
+        if not (owner.is_a(*LIGHTNING) or owner.method("configure_optimizers")):
+            return False
+        return not any(t.loops and t.owner is owner for t in self.others)
+
+    def is_hooked(self) -> bool:
+        """Some hook of the file limits the gradients."""
+        return any(e.word == "hook" for t in self.others for e in t.events)
+
+    def is_clipped_elsewhere(self, step: Event) -> bool:
+        """The same line is clipped when it runs as part of another definition, or as called from there."""
+        return any(
+            s.place.node is step.place.node and loop.is_clipped(s) for t in self.others for loop in t.loops for s in loop.steps
+        )
+
+    def trainer_clips(self) -> bool | None:
+        """Some Lightning Trainer in the file clips; None when none is in view, or what it is given is not."""
+        known = [e.detail for t in self.others for e in t.events if e.word == "trainer"]
+        return True if True in known else None if None in known or not known else False
+
+    def pressing(self) -> str:
+        """What makes clipping pressing here, in words; empty when nothing in view does."""
+        for loop in self.loops:
+            for event in loop.words("backward", "scale"):
+                for value in (event.receiver, event.first):
+                    exp = next((v for v in ancestry(value, 8) if v.op == "exp"), None) if value is not None else None
+                    if exp is not None and exp.made_by is not None:
+                        return f"the loss holds the exp of line {self.session.row(exp.made_by.place)}"
+        return _pressing(self.session)
+
+    def class_clips(self) -> bool:
+        """Some method of the class clips."""
+        return any(e.word in ("clip", "option", "hook") for t in self.others if t.owner is self.owner for e in t.events)
+
+
+def _pressing(session: Session) -> str:
+    index = session.source.index
+    for found in NETS.finditer(session.source.text):
+        head = found["head"]
+        if index.imports.get(head.partition(".")[0], head).startswith("torch"):
+            row = session.source.text.count("\n", 0, found.start()) + 1
+            return f"{'a recurrent net' if found['rnn'] else 'a transformer'} is trained: {found['call']} on line {row}"
+    heads = {target.partition(".")[0] for target in index.imports.values()}
+    if heads & {"gym", "gymnasium", "pettingzoo", "dm_control", "dm_env", "procgen", "minigrid"}:
+        return "the data of reinforcement learning shifts with the policy"
+    return "a transformer is trained" if "transformers" in heads else ""
+
+
+def exclusive(a: Event, b: Event) -> bool:
+    """The two stand in different branches of the same condition, so no pass runs both."""
+    for test, taken in a.arms:
+        for other, also in b.arms:
+            if test is other and taken != also:
+                return True
+            if test is not other and _is_opposite(test, taken, other, also):
+                return True
+    return False
+
+
+def _is_opposite(test: cst.CSTNode, taken: bool, other: cst.CSTNode, also: bool) -> bool:
+    if not isinstance(test, cst.If) or not isinstance(other, cst.If):
+        return False
+    one, negated = _plain(test.test)
+    two, negated_too = _plain(other.test)
+    return (taken != negated) != (also != negated_too) and one.deep_equals(two)
+
+
+def _plain(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]:
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        inner, negated = _plain(test.expression)
+        return inner, not negated
+    return test, False
+
+
+def close(frame: Frame, node: cst.CSTNode) -> None:
+    """Show the rules the training of a definition that has run to its end."""
+    is_step = isinstance(node, cst.FunctionDef) and node.name.value == "training_step"
+    if not frame.events and not is_step:
+        return
+    events = _one_pass(frame.events)
+    in_module = isinstance(node, cst.Module)
+    place = frame.place(node.name if isinstance(node, cst.FunctionDef) else node)
+    name = node.name.value if isinstance(node, cst.FunctionDef) else frame.qualname
+    training = Training(frame.session, name, frame.owner, place, events, in_module)
+    training.loops = list(_loops(training, frame.events))
+    record(frame, "training-step", {}, place.node, frame.unknown(), training)
+
+
+def _one_pass(events: Sequence[Event]) -> list[Event]:
+    """Each event once, in the order of the last pass: loops are run twice, and the first may know too much."""
+    seen: set[tuple[object, ...]] = set()
+    kept: list[Event] = []
+    for event in reversed(events):
+        key = (event.word, id(event.place.node), *(id(c.node) for c in event.calls))
+        if key not in seen:
+            seen.add(key)
+            kept.append(event)
+    kept.reverse()
+    return kept
+
+
+def _steps(events: Sequence[Event], all_events: Sequence[Event]) -> Iterator[Event]:
+    """The steps of optimizers: those that are known as such, else the first unknown `step()` after a backward."""
+    zeroed = {e.receiver.ident for e in all_events if e.word == "zero_grad"}
+    scalers = {e.receiver.ident for e in all_events if e.word in ("scale", "unscale", "update")}
+
+    def surely(e: Event) -> bool:
+        if is_scaler_step(e):
+            return e.receiver.kind == "scaler" or e.receiver.ident in scalers or e.first is not None and (
+                e.first.kind == "optimizer" or e.first.ident in zeroed)  # fmt: skip
+        return e.receiver.kind in ("optimizer", "instance") or e.detail == "manual" or e.receiver.ident in zeroed
+
+    sections: list[list[Event]] = [[]]
+    before = ""
+    for event in events:
+        if event.word == "backward" and before != "backward":
+            sections.append([])
+        if event.word in ("backward", "step"):
+            sections[-1].append(event)
+            before = event.word
+    for i, section in enumerate(sections):
+        steps = [e for e in section if e.word == "step"]
+        sure = [e for e in steps if surely(e)]
+        yield from sure or [e for e in steps if e.first is None and e.detail is None and i > 0][:1]
+
+
+def is_scaler_step(step: Event) -> bool:
+    """`scaler.step(optimizer)`, which also unscales."""
+    return step.receiver.kind == "scaler" or step.first is not None
+
+
+def _loops(training: Training, all_events: Sequence[Event]) -> Iterator[Loop]:
+    events = training.events
+    steps = list(_steps(events, all_events))
+    chains: dict[int, tuple[cst.CSTNode, ...]] = {}
+    for step in steps:
+        chain = step.loops
+        # `for optimizer in optimizers: optimizer.step()` is no training loop: the one with the backward is
+        while chain and not any(_is_within(b, chain) for b in events if b.word == "backward"):
+            chain = chain[:-1]
+        chains[id(step)] = chain if any(b.word == "backward" for b in events) else step.loops[:1]
+    shortest = [c for c in dict.fromkeys(chains.values()) if not any(_starts(c, d) for d in chains.values() if d is not c and d != c)]
+    for chain in shortest:
+        inside = [e for e in events if _is_within(e, chain)]
+        mine = [s for s in steps if _starts(chains[id(s)], chain)]
+        if chain or not training.in_module:
+            yield Loop(chain[-1] if chain else None, inside, mine)
+
+
+def _starts(chain: tuple[cst.CSTNode, ...], prefix: tuple[cst.CSTNode, ...]) -> bool:
+    return chain[: len(prefix)] == prefix
+
+
+def _is_within(event: Event, chain: tuple[cst.CSTNode, ...]) -> bool:
+    return _starts(event.loops, chain)
