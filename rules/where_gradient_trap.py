@@ -1,20 +1,22 @@
 from collections.abc import Iterator
 
-from nanlint.api import INF, LIKELY, Report, Site, Value, rule
+from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, rule
 
-MASKS = "where masked_fill nan_to_num clamp clamp_min masked_select index"
-OPS = "log log2 log10 sqrt rsqrt reciprocal div pow acos asin acosh atanh log1p exp"
+OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
+OVER = "log-of-nonpositive division-by-zero-tensor normalised-by-own-scale sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
+COMPARISONS = frozenset({"eq", "ne"})
 
 
-@rule("NAN402", at=OPS, kind="gradient", over="log-of-nonpositive division-by-zero-tensor sqrt-gradient-at-zero sqrt-of-negative")
+@rule("NAN402", at=OPS, kind="gradient", over=OVER)
 def where_gradient_trap(site: Site) -> Iterator[Report]:
     """
     Bad elements are masked after the operation, which keeps their gradient.
 
     ## Why is this bad?
 
-    `where`, `masked_fill`, `clamp` and `nan_to_num` pick the good value in the forward pass. In the backward pass the
-    untaken branch gets a gradient of 0, and 0 times the infinite derivative behind it is `nan`.
+    `where`, `masked_fill`, `clamp`, `nan_to_num` and a boolean index pick the good value in the forward pass. In the
+    backward pass the elements left out get a gradient of 0, and 0 times the infinite derivative behind it is `nan`.
+    Mask what goes into the operation: the unused branch is then harmless too.
 
     ## Bad
 
@@ -39,9 +41,11 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    Silent where no gradient can flow: under `no_grad`, on detached or integer tensors, in metrics.
+    Silent where no gradient can flow: under `no_grad`, on detached or integer tensors, where only `item()` uses the
+    result. Whether a parameter of a function needs a gradient is not known; the common `d[d == inf] = 0` of graph
+    normalisation is taken for data that needs none and gives a `possible` finding.
     """
-    if not site.is_repaired or site.no_grad or site.result.grad is False:
+    if not site.is_repaired or site.no_grad or site.result.grad is False or not site.flows:
         return
     operand = site.operands.get("other") if site.op == "div" else site.input
     if operand is None:
@@ -49,18 +53,29 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     confidence = _doubt(site, operand.value)
     if confidence is None:
         return
+    if site.result.grad is None and site.masks and all(_tests_for_infinity(mask) for mask in site.masks):
+        confidence = POSSIBLE
     mask = site.repaired[0]
     yield site.report(
         min(confidence, LIKELY),
-        f"the mask on line {site.row(mask)} hides what `{site.op}` of `{site.show(operand)}` gives at its bad elements, "
-        f"not their gradient, which becomes nan: mask the input before the `{site.op}` instead",
+        f"the mask on line {site.row(mask)} hides the value of `{site.op}` of `{site.show(operand)}` at its bad elements, "
+        f"not their gradient, which becomes nan: mask the input of the `{site.op}` instead",
         at=site.place,
     )
 
 
-def _doubt(site: Site, value: Value):  # type: ignore[no-untyped-def]
+def _doubt(site: Site, value: Value) -> Confidence | None:
     if site.unmet:
-        need = site.unmet[0]
-        return site.doubt(value, need.domain)
+        return site.doubt(value, site.unmet[0].domain)
     made = site.result.range
-    return site.result.reach if made is not None and INF in made and site.is_tensor(value) else None
+    if made is None or INF not in made:
+        return None
+    return LIKELY if site.is_tensor(value) else POSSIBLE
+
+
+def _tests_for_infinity(mask: Value) -> bool:
+    """`isinf(d)` or `d == inf`."""
+    if mask.op == "isinf":
+        return True
+    bound = mask.arg("other")
+    return mask.op in COMPARISONS and bound is not None and bound.number is not None and abs(bound.number) == INF

@@ -9,7 +9,7 @@ from nanlint.facts import emptiness, relations
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
-from nanlint.interval import Interval
+from nanlint.interval import INF, Interval
 from nanlint.ops import TABLE
 from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
@@ -24,6 +24,7 @@ MAX_ALTERNATIVES = 4
 POWER_NEEDS = {name: TABLE[name].needs for name in ("sqrt", "rsqrt", "reciprocal")}
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
+OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
@@ -115,7 +116,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         site = record(frame, op.name, operands, node, result)
         site.unmet = unmet
         if result.kind in ("tensor", "unknown"):
-            if unmet:
+            if unmet or (op.name in OVERFLOWING and range_ is not None and INF in range_):
                 result = result.but(hazards=result.hazards | {site})
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})
@@ -139,11 +140,32 @@ def record(
     return site
 
 
-def repair(frame: Frame, value: Value, node: cst.CSTNode, range_: Interval | None = None) -> Value:
+def know_tensor(frame: Frame, value: Value) -> None:
+    """The value is used as only a tensor can be, and so is the one unknown that arithmetic has made it from."""
+    if value.kind != "unknown":
+        return
+    frame.session.tensors.add(value.ident)
+    roots = {root.ident for root in _unknown_roots(value, 6)}
+    if len(roots) == 1:
+        frame.session.tensors |= roots
+
+
+def _unknown_roots(value: Value, depth: int) -> list[Value]:
+    if value.made_by is None or depth == 0 or value.op in ("index", "shape", "size", "dtype"):
+        return [value]
+    operands = [v for v in value.made_by.args.values() if v.kind in ("unknown", "tensor")]
+    return [root for v in operands for root in ([v] if v.kind == "tensor" else _unknown_roots(v, depth - 1))]
+
+
+def repair(
+    frame: Frame, value: Value, node: cst.CSTNode, range_: Interval | None = None, mask: Value | None = None
+) -> Value:
     """The value after its bad elements were masked, filled or selected away at `node`."""
     if value.hazards:
         for site in value.hazards:
             site.repaired.append(frame.place(node))
+            if mask is not None:
+                site.masks.append(mask)
         value = value.but(hazards=frozenset())
     return value if range_ is None else value.but(range=range_)
 

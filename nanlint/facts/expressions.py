@@ -311,7 +311,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
         narrow.teach(env, masks[0], True)
         if value.ident in env.facts:
             picked = narrowed(picked, env.facts[value.ident])
-        picked = repair(frame, picked, node)
+        picked = repair(frame, picked, node, mask=masks[0])
         empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
     chosen = next((i for i in indices if i.maybe_empty), None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from nanlint.facts.frame import Frame
 
+ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "pow"})
 Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
 
 
@@ -32,7 +33,7 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
         if value.ident in env.facts:
             value = narrowed(value, env.facts[value.ident])
     if value.hazards:
-        value = repair(frame, value, node)
+        value = repair(frame, value, node, mask=condition)
     if value.range is not None and value.made_by is not None:
         met = value.range.meet(FINITE)
         if not met.empty:
@@ -78,8 +79,11 @@ def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, n
 
 
 def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
-    if result.hazards:
-        result = repair(frame, result, node)
+    # a limit holds infinities, but lets nan through
+    held = frozenset(site for site in result.hazards if site.op in ONLY_INFINITE)
+    if held:
+        rest = result.hazards - held
+        result = repair(frame, result.but(hazards=held), node).but(hazards=rest)
     lower = operands.get("min")
     if lower is not None and lower.value.kind != "none" and lower.value.range is None:
         # a limit that is not known is taken for the guard that it nearly always is
