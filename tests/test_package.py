@@ -90,7 +90,7 @@ def test_the_wheel_holds_what_runs_and_no_more(built: tuple[Path, Path]) -> None
     found = names(built[0])
     top = {name.split("/")[0] for name in found}
     assert top == {"nanlint", f"nanlint-{nanlint.__version__}.dist-info"}
-    rules = {f"nanlint/rules/{path.name}" for path in (ROOT / "rules").glob("*.py")}
+    rules = {f"nanlint/rules/{path.name}" for path in (ROOT / "rules").iterdir() if path.is_file()}
     assert {name for name in found if name.startswith("nanlint/rules/")} == rules
     assert {"nanlint/py.typed", "nanlint/ops/data/torch_names.txt"} <= found
     assert not [name for name in found if "dev" in name.split("/") or "__pycache__" in name]
