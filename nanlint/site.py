@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
-from nanlint.interval import Interval
+from nanlint.interval import NONZERO, Interval
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -100,11 +100,19 @@ class Site:
         if value.is_complex:
             # only at zero does the complex function fail where the real one fails for all that is negative or large
             return None if 0 in domain else Confidence.POSSIBLE
+        if domain == NONZERO and (value.range is None or 0 in value.range) and value.op in ("mul", "div"):
+            return self._product_doubt(value, domain)
         if value.range is None:
             return min(Confidence.LIKELY, value.reach) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):
             return None
         return value.reach
+
+    def _product_doubt(self, value: Value, domain: Interval) -> Confidence | None:
+        """A product is zero when a factor is, a quotient when its numerator is."""
+        parts = [value.arg("input"), value.arg("other") if value.op == "mul" else None]
+        doubts = [self.doubt(part, domain) for part in parts if part is not None and part.kind != "number"]
+        return max((d for d in doubts if d is not None), default=None)
 
     def show(self, what: Operand | cst.CSTNode, limit: int = 60) -> str:
         """The source of an operand on one line, shortened in the middle when long."""

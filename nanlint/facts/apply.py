@@ -122,6 +122,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
                 result = result.but(slopes=result.slopes | {site})
             site.result = result
     if op.returns == "tuple":
+        if op.name in PIECES:
+            return Value("tuple", ident=result.ident, ref=("each", result), hazards=result.hazards)
         later = result.but(range=op.rest, ident=frame.session.fresh(), made_by=result.made_by)
         result = result.but(items=(result, later), kind="tuple")
     return result
@@ -246,6 +248,10 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     return varying[0] if len(varying) == 1 else min(Confidence.LIKELY, *varying)
 
 
+# tuples of any length, all of one kind
+PIECES = frozenset(
+    "split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split()
+)
 OPERATORS = frozenset({"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"})
 MAKERS = frozenset({"tensor", "as_tensor"})
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})

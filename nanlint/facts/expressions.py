@@ -274,7 +274,9 @@ def _subscript(frame: Frame, node: cst.Subscript) -> Value:
         found = value.ref.get(only.const)
         return found if found is not None else frame.unknown()
     if isinstance(value.ref, tuple) and value.ref[0] == "each":
-        return value.ref[1] if only is not None and only.kind != "slice" else value
+        if only is None or only.kind == "slice":
+            return value
+        return value.ref[1].but(ident=frame.session.intern(("item", value.ident, only.ident)))
     if value.op == "shape":
         of = value.arg("input")
         if only is not None and only.kind == "slice":

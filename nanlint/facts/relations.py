@@ -39,6 +39,12 @@ VIEWS = frozenset(
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
+# what gives either sign for sure, so that a small number added to it guards nothing
+SIGNED = frozenset(
+    """sub neg linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d randn randn_like normal
+    layer_norm batch_norm batch_norm2d group_norm instance_norm tanh sin cos erf""".split()
+)
+SMALL = 0.1
 SUMS = frozenset({"sum", "nansum", "einsum"})
 SQUARES = frozenset({"square"})
 
@@ -185,6 +191,9 @@ def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
                 return None, Confidence.POSSIBLE
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
             return None, Confidence.POSSIBLE
+        wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
+        if wide and other.number is not None and 0 < other.number <= SMALL:
+            return range_, Confidence.POSSIBLE
         unsure = other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
         if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
             return None, Confidence.POSSIBLE
@@ -255,7 +264,16 @@ def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     return None
 
 
-RELATIONS = {"sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow}
+def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    factors = [v for v in values.values() if v.kind in ("tensor", "unknown")]
+    if len(factors) == 2 and all(v.range is not None and v.range.lo >= 0 for v in factors):
+        return FINITE_NONNEGATIVE, Confidence.LIKELY
+    return None
+
+
+RELATIONS = {
+    "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow,
+}  # fmt: skip
 __all__ = [
     "FINITE", "INF", "LARGEST", "NORMS", "ONE", "SMALLEST", "SUMS", "SYMMETRIC_UNIT", "UNIT", "VIEWS",
     "first_arg", "is_shielded_at_zero", "is_shifted_by_max", "is_square", "reduction_of", "refine", "same", "strip_views",
