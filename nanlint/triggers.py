@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nanlint.ops import LINES
-from nanlint.ops.names import torch_names
+from nanlint.ops.names import NAMESPACES, is_absent
 
 if TYPE_CHECKING:
     from nanlint.source import Source
@@ -19,7 +19,8 @@ OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*
 SITES = {
     "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
     "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
-    "loop-growth": r"\b(\w+)\s*(?:\*=\s*\1\b|\*\*=|=\s*\1\s*\*\s*\1\b|=\s*\1\s*\*\*|=.*\b(?:square|pow)\b)",
+    "loop-growth": r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*|=.*\b(?:square|pow|mul|matmul|mm)\b)"
+    r"|\.(?:square_|pow_|mul_)\(",
     "add": r"\blog",
     "sub": r"\blog",
     "mul": r"\b[Ii]nf",
@@ -30,7 +31,7 @@ SITES = {
     "data": r"\*\s*\d|\d\s*\*",
 }
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
-TORCH_MODULES = frozenset({"torch.nn", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch.optim"})
+FROM_TORCH = re.compile(r"^\s*from\s+torch[\w.]*\s+import\b", re.MULTILINE)
 
 
 @lru_cache(maxsize=64)
@@ -51,18 +52,26 @@ def _pattern(listened: frozenset[str]) -> re.Pattern[str]:
 def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
     pattern = _pattern(listened)
-    aliases = {name: target for name, target in imports.items() if target in TORCH_MODULES}
-    if "unknown-name" not in listened or not aliases:
+    aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
+    if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
         return lambda code: pattern.search(code) is not None
-    known = torch_names()
-    attribute = re.compile(rf"\b({'|'.join(map(re.escape, aliases))})\.([A-Za-z]\w*)")
+    dotted = re.compile(rf"\b({'|'.join(map(re.escape, aliases)) or 'torch'})((?:\.[A-Za-z]\w*)+)")
 
     def test(code: str) -> bool:
-        if pattern.search(code) is not None:
+        if pattern.search(code) is not None or FROM_TORCH.search(code):
             return True
-        return any(f"{aliases[alias]}.{name}" not in known for alias, name in attribute.findall(code))
+        return any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code))
 
     return test
+
+
+def _absent(name: str, rest: str) -> bool:
+    """Some step from `name` along the attributes `.rest` is none that torch has."""
+    for part in rest.split(".")[1:]:
+        name = f"{name}.{part}"
+        if is_absent(name):
+            return True
+    return False
 
 
 def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:

@@ -276,7 +276,8 @@ def _limited(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
 
 def _lesser(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
     """`minimum`: as large as the smaller one."""
-    if x.op == "min" and (x.arg("other") is None or x.arg("other").kind == "number"):
+    other = x.arg("other")
+    if x.op == "min" and (other is None or other.kind == "number"):
         return _grows(first_arg(x) or x, way, limit, depth)
     parts = [_grows(v, way, limit, depth) for v in (x.arg("input"), x.arg("other")) if v is not None]
     known = [p for p in parts if p is not None]

@@ -10,7 +10,7 @@ from nanlint.facts import narrow
 from nanlint.facts.apply import record
 from nanlint.facts.assignment import assign, element_of
 from nanlint.facts.frame import Env, Frame, Loop
-from nanlint.facts.relations import is_square
+from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Operand, Reason, Value
 from nanlint.finding import Confidence
 
@@ -144,7 +144,7 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
         widened.vars[name] = Value(
             kind, range_, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach), frame.session.fresh(),
             before.dtype if before.dtype == after.dtype else None, before.grad if before.grad == after.grad else None,
-            because=before.because or after.because, hazards=before.hazards | after.hazards,
+            because=after.because or before.because, hazards=before.hazards | after.hazards,
             slopes=before.slopes | after.slopes,
             ref=before.ref if before.ref is after.ref else (("each", after) if kind == "tuple" else None),
             maybe_empty=before.maybe_empty or after.maybe_empty,
@@ -161,15 +161,37 @@ def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env,
         before = entry.vars.get(name)
         if before is None or before is after or after.made_by is None or before.kind not in ("tensor", "number", "unknown"):
             continue
-        if is_square(after):
-            base = after.arg("input")
-            if base is not None and base.ident == before.ident:
-                site = record(
-                    frame, "loop-growth", {"input": Operand(before, node)}, after.made_by.place.node, after, (name, passes)
-                )
-                site.place = after.made_by.place
-                reason = Reason(f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node))
-                end.vars[name] = after.but(because=reason)
+        if _is_self_product(after, before.ident):
+            site = record(
+                frame, "loop-growth", {"input": Operand(before, node)}, after.made_by.place.node, after, (name, passes)
+            )
+            site.place = after.made_by.place
+            reason = Reason(f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node))
+            end.vars[name] = after.but(because=reason)
+
+
+def _is_self_product(value: Value, ident: int, depth: int = 4) -> bool:
+    """A power above 1 of the value with that number, perhaps with something added or in another shape."""
+    value = strip_views(value)
+    left, right = value.arg("input"), value.arg("other")
+    if left is None or depth == 0:
+        return False
+    if value.op in ("square", "pow"):
+        inner = left.ident == ident or _is_self_product(left, ident, depth - 1)
+        if value.op == "square" or not inner:
+            return inner
+        exponent = value.arg("exponent")
+        return exponent is not None and exponent.number is not None and exponent.number > 1
+    if right is None:
+        return False
+    grown = [_is_self_product(part, ident, depth - 1) for part in (left, right)]
+    itself = [part.ident == ident for part in (left, right)]
+    if value.op == "mul":
+        scaled = any(part.kind == "number" for part in (left, right)) and any(grown)
+        return scaled or all(g or i for g, i in zip(grown, itself, strict=True))
+    if value.op in ("matmul", "mm", "bmm"):
+        return all(itself)
+    return value.op in ("add", "sub") and any(grown) and not any(itself)
 
 
 __all__ = ["run_loop"]
