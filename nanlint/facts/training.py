@@ -60,6 +60,11 @@ class Event:
     calls: tuple[Place, ...] = ()
     detail: Any = None
 
+    @property
+    def is_scaler_step(self) -> bool:
+        """`scaler.step(optimizer)`, which also unscales."""
+        return self.word == "step" and (self.receiver.kind == "scaler" or self.first is not None)
+
     def seen_from(self, frame: Frame) -> Event:
         """The event as part of a call in `frame`."""
         return replace(self, loops=(*(loop.node for loop in frame.loops), *self.loops), arms=(*frame.arms, *self.arms))

@@ -79,6 +79,9 @@ class Training:
     in_module: bool = False
     loops: list[Loop] = field(default_factory=list)
 
+    def words(self, *words: str) -> list[Event]:
+        return [e for e in self.events if e.word in words]
+
     @cached_property
     def others(self) -> list[Training]:
         """All definitions of the file that train, this one too."""
@@ -196,7 +199,7 @@ def _steps(events: Sequence[Event], all_events: Sequence[Event]) -> Iterator[Eve
     scalers = {e.receiver.ident for e in all_events if e.word in ("scale", "unscale", "update")}
 
     def surely(e: Event) -> bool:
-        if is_scaler_step(e):
+        if e.is_scaler_step:
             return e.receiver.kind == "scaler" or e.receiver.ident in scalers or e.first is not None and (
                 e.first.kind == "optimizer" or e.first.ident in zeroed)  # fmt: skip
         return e.receiver.kind in ("optimizer", "instance") or e.detail == "manual" or e.receiver.ident in zeroed
@@ -213,11 +216,6 @@ def _steps(events: Sequence[Event], all_events: Sequence[Event]) -> Iterator[Eve
         steps = [e for e in section if e.word == "step"]
         sure = [e for e in steps if surely(e)]
         yield from sure or [e for e in steps if e.first is None and e.detail is None and i > 0][:1]
-
-
-def is_scaler_step(step: Event) -> bool:
-    """`scaler.step(optimizer)`, which also unscales."""
-    return step.receiver.kind == "scaler" or step.first is not None
 
 
 def _loops(training: Training, all_events: Sequence[Event]) -> Iterator[Loop]:

@@ -1,0 +1,92 @@
+from collections.abc import Iterator
+
+from nanlint.api import LIKELY, Operand, Report, Site, Training, rule
+
+# Four small nets (MLP, convolutions, LSTM, transformer), torch 2.13, 60 steps each, lr from 1e-3 to 1e3: from here on one of them
+# at least no longer learns (Adam and RMSprop), or most end with a higher loss than they began with (the others).
+HIGH = {
+    **dict.fromkeys(("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "SparseAdam", "RMSprop"), 0.1),
+    "Adagrad": 3.0, "SGD": 10.0, "ASGD": 10.0, "Adadelta": 1000.0,
+}  # fmt: skip
+# the rate that these begin with is another than the one that is given
+WARMING = ("LambdaLR", "MultiplicativeLR", "OneCycleLR", "CyclicLR", "LinearLR", "ConstantLR", "SequentialLR", "ChainedScheduler")
+
+
+@rule("NAN604", at="optimizer", kind="training")
+def learning_rate_too_high(site: Site) -> Iterator[Report]:
+    """
+    A learning rate far above what its optimizer is used with.
+
+    ## Why is this bad?
+
+    Adam and its relatives move each weight by about the learning rate in each step, however small the gradient. With
+    0.1, a hundred times the default, weights of ordinary size are thrown across the minimum: the loss jumps, activations
+    grow until `exp` and squares overflow, or a relu net dies and stands still.
+
+    ## Bad
+
+    ```python
+    def one_step(weight):
+        optimizer = torch.optim.Adam([weight], lr=0.1)  # flagged
+        loss = weight.square().sum()
+        loss.backward()
+        nn.utils.clip_grad_norm_([weight], max_norm=1.0)
+        optimizer.step()
+        return weight.detach()
+
+
+    # run: one_step(torch.full((10,), 0.01, requires_grad=True))
+    # effect: result.abs().max() > 0.05
+    ```
+
+    ## Good
+
+    ```python
+    def one_step(weight):
+        optimizer = torch.optim.Adam([weight], lr=1e-3)
+        loss = weight.square().sum()
+        loss.backward()
+        nn.utils.clip_grad_norm_([weight], max_norm=1.0)
+        optimizer.step()
+        return weight.detach()
+
+
+    # run: one_step(torch.full((10,), 0.01, requires_grad=True))
+    ```
+
+    ## Known limits
+
+    A rate that a scheduler with a warm-up or a factor of its own changes from the first step on is not judged. A
+    few scalars fitted by themselves can stand such a rate; suppress the finding there.
+    """
+    limit = HIGH.get(site.payload)
+    if limit is None or _is_scheduled(site):
+        return
+    for rate in _rates(site):
+        given = rate.value.range.point if rate.value.range is not None else None
+        if given is not None and given >= limit:
+            shown = site.show(rate)
+            what = f"lr={shown}" if rate.value.is_literal and shown[:1] in "0123456789." else f"lr={shown}, which is {given:g},"
+            yield site.report(
+                LIKELY,
+                f"{what} is far above the usual rate of {site.payload} (from {limit:g} on small nets stop learning or diverge), "
+                f"so the loss may jump or overflow: start at the default and raise it step by step",
+                at=site.place,
+            )
+            return
+
+
+def _rates(site: Site) -> Iterator[Operand]:
+    whole = site.operand("lr")
+    if whole is not None:
+        yield whole
+    params = site.operand("params")
+    for group in (params.value.items or ()) if params is not None else ():
+        if isinstance(group.ref, dict) and "lr" in group.ref and params is not None:
+            yield Operand(group.ref["lr"], params.node)
+
+
+def _is_scheduled(site: Site) -> bool:
+    trainings = (s.payload for s in site.session.sites if isinstance(s.payload, Training))
+    events = (e for training in trainings for e in training.events if e.word == "scheduled" and e.detail in WARMING)
+    return any(e.first is not None and e.first.ident == site.result.ident for e in events)
