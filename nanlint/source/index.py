@@ -72,7 +72,10 @@ class _Unit:
         return self._parsed_whole(None)
 
     def _parsed_whole(self, error: SourceError | None) -> tuple[Tree, libcst.CSTNode]:
-        """The node within the tree of the whole file, for rows that cannot be read alone: a last one that ends in a backslash."""
+        """The node within the tree of the whole file, for rows that cannot be read alone.
+
+        Such as a last row that ends in a backslash.
+        """
         from nanlint.source.newer import find_definition
 
         try:
