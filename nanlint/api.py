@@ -24,6 +24,7 @@ from nanlint.interval import (
     Interval,
 )
 from nanlint.ops import LOSSES, ops_on_complex
+from nanlint.ops.names import torch_names
 from nanlint.rule import rule
 from nanlint.site import Report, Site, ancestry
 
@@ -34,5 +35,5 @@ __all__ = [
     "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Finding", "Interval", "Loop", "Operand", "Report",
     "Site", "Training", "Value", "ancestry", "complement_of", "complex_origin", "first_arg", "is_shielded_at_zero", "is_square",
     "ops_on_complex", "picked", "reduction_of",
-    "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "unguarded",
+    "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

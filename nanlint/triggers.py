@@ -31,7 +31,8 @@ SITES = {
     "data": r"\*\s*\d|\d\s*\*",
 }
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
-FROM_TORCH = re.compile(r"^\s*from\s+torch[\w.]*\s+import\b", re.MULTILINE)
+IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
+FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
 
 
 @lru_cache(maxsize=64)
@@ -58,9 +59,11 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
     dotted = re.compile(rf"\b({'|'.join(map(re.escape, aliases)) or 'torch'})((?:\.[A-Za-z]\w*)+)")
 
     def test(code: str) -> bool:
-        if pattern.search(code) is not None or FROM_TORCH.search(code):
+        if pattern.search(code) is not None:
             return True
-        return any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code))
+        if any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code)):
+            return True
+        return any(is_absent(f"{module}.{name}") for module, names in FROM_TORCH.findall(code) for name in IMPORTED.findall(names))
 
     return test
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import apply, record
+from nanlint.facts import absent
+from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.lookup import constant, dotted
@@ -13,7 +14,6 @@ from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import exactly
 from nanlint.ops import DTYPES, TABLE
-from nanlint.ops.names import torch_names
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -27,7 +27,6 @@ CONSTANTS = {
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
 NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})
-CHECKED = ("torch.", "torch.nn.", "torch.nn.functional.", "torch.special.", "torch.linalg.", "torch.fft.", "torch.optim.")
 
 
 def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
@@ -71,13 +70,9 @@ def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
         if math.isnan(number):
             return Value("number", exactly(number), Confidence.CERTAIN, frame.session.intern(("const", "nan")))
         return constant(frame, number)
-    if "unknown-name" in frame.session.listened and f"{base}." in CHECKED and not name.startswith("_"):
-        if full not in torch_names() and f"{base}." != "torch." or full in REMOVED:
-            record(frame, "unknown-name", {}, node, frame.unknown(), full)
+    if base.startswith("torch"):
+        absent.note(frame, full, node)
     return dotted(frame, full)
-
-
-REMOVED = frozenset[str]()
 
 
 def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:

@@ -12,6 +12,7 @@ from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
 from nanlint.ops import TABLE, by_spelling
+from nanlint.ops.names import is_absent
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -61,6 +62,8 @@ def call(frame: Frame, name: str, positional: Sequence[Operand], keywords: Mappi
             return total.but(kind=element.kind, ident=session.fresh(), reach=min(total.reach, Confidence.LIKELY))
         return frame.unknown(kind=element.kind if element.kind in ("tensor", "number") else "unknown")
     if name == "getattr" and len(values) > 1 and isinstance(values[1].const, str):
+        if len(values) > 2 and first.kind == "name" and is_absent(f"{first.ref}.{values[1].const}"):
+            return values[2]
         return attribute(frame, positional[0], values[1].const, node)
     if name in ("isinstance", "hasattr", "callable", "any", "all", "issubclass"):
         return frame.unknown(kind="number", dtype="bool")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import narrow, training
+from nanlint.facts import absent, narrow, training
 from nanlint.facts.apply import escape, join
 from nanlint.facts.assignment import assign, element_of, rebind
 from nanlint.facts.expressions import AUGMENTED, binary
@@ -141,6 +141,8 @@ def _import_from(frame: Frame, node: cst.ImportFrom) -> bool:
         name = _dotted_text(alias.name)
         bound = alias.asname.name.value if alias.asname is not None and isinstance(alias.asname.name, cst.Name) else name
         separator = "" if module.endswith(".") else "."
+        if module.startswith("torch"):
+            absent.note(frame, f"{module}.{name}", alias)
         frame.env.vars[bound] = dotted(frame, f"{module}{separator}{name}")
     return True
 

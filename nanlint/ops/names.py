@@ -20,6 +20,19 @@ DataFrame.pow, StringIO.detach) are not called the way tensors are, and seldom n
 """
 
 
+NAMESPACES = (
+    "torch", "torch.Tensor", "torch.distributions", "torch.fft", "torch.linalg", "torch.nn", "torch.nn.functional",
+    "torch.optim", "torch.special",
+)  # fmt: skip
+"""The places of torch whose names are known in full."""
+
+
+def is_absent(dotted: str) -> bool:
+    """Torch 2.13 has no such public name; False for what lies in none of `NAMESPACES`."""
+    namespace, _, name = dotted.rpartition(".")
+    return namespace in NAMESPACES and not name.startswith("_") and dotted not in torch_names()
+
+
 @lru_cache(maxsize=1)
 def torch_names() -> frozenset[str]:
     """The public names of torch 2.13 and of its main namespaces, such as `torch.nn.functional.relu`."""
