@@ -15,7 +15,7 @@ from nanlint.finding import Confidence, Failure, Finding, Position, Related, Res
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Source, SourceError
-from nanlint.triggers import drivers, triggers
+from nanlint.triggers import callers, drivers, triggers
 
 RECURSION_LIMIT = 6000
 
@@ -53,9 +53,11 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Res
     failures: list[Failure] = []
     worth_a_look = triggers(frozenset(by_op), source.index.imports)
     drives_training = drivers(frozenset(by_op), source)
+    hazardous = {definition for definition in source.index.definitions if worth_a_look(definition.code)}
+    calls_hazard = callers(hazardous)
     for definition in source.index.definitions:
         code = definition.code
-        if not (worth_a_look(code) or drives_training(code)):
+        if not (definition in hazardous or drives_training(code) or calls_hazard(code)):
             continue
         try:
             run_definition(session, definition)

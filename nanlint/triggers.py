@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 
 if TYPE_CHECKING:
-    from nanlint.source import Source
+    from nanlint.source import Definition, Source
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
@@ -30,6 +30,7 @@ SITES = {
     "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
     "data": r"\*\s*\d|\d\s*\*",
 }
+HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
@@ -87,6 +88,15 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
         if definition.kind == "function" and len(parts & {"backward", "manual_backward"}) != len(parts & {"step"}):
             names.add(definition.name)
     names -= {"forward", "__init__", "__call__"}
+    if not names:
+        return lambda code: False
+    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
+    return lambda code: calls.search(code) is not None
+
+
+def callers(definitions: Iterable[Definition]) -> Callable[[str], bool]:
+    """A test of a definition's code: does it call one of these, short functions that pass on what they are given?"""
+    names = {d.name for d in definitions if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS}
     if not names:
         return lambda code: False
     calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")

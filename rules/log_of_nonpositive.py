@@ -44,9 +44,11 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     confidence = site.doubt(x.value, POSITIVE)
     if confidence is None or site.is_repaired:
         return
-    lies = f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
+    range_ = x.value.range
+    gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
+    lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
     yield site.report(
         confidence,
-        f"`{site.op}` is -inf at 0 and nan below, and `{site.show(x)}` {lies}: clamp it to a positive minimum, or work in log space",
+        f"`{site.op}` is {gives}, and `{site.show(x)}` {lies}: clamp it to a positive minimum, or work in log space",
         at=x,
     )

@@ -8,8 +8,8 @@ FILLED = frozenset(
 )
 GROWN = frozenset({"square", "pow", "mul"})
 CARRIED = frozenset(
-    """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat index
-    float double to type cat stack tril triu log_softmax logsumexp max amax min amin sum mean cumsum log log2
+    """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat
+    index float double to type cat stack tril triu log_softmax logsumexp max amax min amin sum mean cumsum log log2
     log10 sqrt abs relu""".split()
 )
 DEPTH = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts.frame import Env, Frame, narrowed
-from nanlint.facts.relations import VIEWS, first_arg, strip_views
+from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
 
@@ -191,6 +191,8 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
         _mark(env, "some", inner)
         if range_.lo > 1 or (range_.lo == 1 and range_.lo_open):
             _mark(env, "several", inner)
+    if op in SMALLEST or op in LARGEST:
+        _learn_extremum(env, value, inner, range_)
     if op in MAGNITUDES and 0 not in range_:
         env.learn(inner.ident, NONZERO)
     if op == "neg":
@@ -200,3 +202,14 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
         if other is not None and other.number is not None:
             shift = Interval(other.number, other.number)
             _learn(env, inner, range_ - shift if op == "add" else range_ + shift)
+
+
+def _learn_extremum(env: Env, value: Value, inner: Value, range_: Interval) -> None:
+    """What bounds the smallest element from below bounds them all, and so the largest from above."""
+    other = value.arg("other")
+    if other is not None and other.kind != "number":
+        return
+    if value.op in SMALLEST:
+        env.learn(inner.ident, Interval(range_.lo, INF, range_.lo_open))
+    else:
+        env.learn(inner.ident, Interval(-INF, range_.hi, False, range_.hi_open))
