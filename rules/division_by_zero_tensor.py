@@ -21,7 +21,7 @@ NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
 
 
-@rule("NAN201", at="div reciprocal rsqrt", kind="division")
+@rule("NAN201", at="div reciprocal rsqrt pow", kind="division")
 def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     """
     Division by a tensor that can hold zero.
@@ -62,13 +62,18 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     confidence = site.doubt(x.value, NONZERO)
     if confidence is None:
         return
-    if site.op == "rsqrt" and site.doubt(x.value, NONNEGATIVE) is not None:
+    power = site.value("exponent")
+    exponent = power.number if power is not None else None
+    if site.op == "pow" and (exponent is None or exponent >= 0):
+        return
+    rooted = site.op == "rsqrt" or (exponent is not None and exponent != int(exponent))
+    if rooted and site.doubt(x.value, NONNEGATIVE) is not None:
         return
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
     if _only_underflows(x.value):
         confidence = POSSIBLE
-    what = "division by" if site.op in ("div", "reciprocal") else "`rsqrt` of"
+    what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
     yield site.report(
         confidence,
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from nanlint.interval import INF, NONZERO, Interval, exactly
+from nanlint.interval import FINITE, INF, NONZERO, Interval, exactly
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Need, Op, Shape, Singular
@@ -130,6 +130,16 @@ def _accumulate(call: Call, fn: Callable[[Interval, Interval], Interval]) -> Int
     return start + value * fn(x, y)
 
 
+def bounded(limit: Callable[[Interval, Interval], Interval]) -> Shape:
+    """The larger or smaller of two, which one of them alone bounds on one side."""
+
+    def shape(call: Call) -> Interval | None:
+        x, y = argument(call, "input"), argument(call, "other")
+        return None if x is None and y is None else limit(x or FINITE, y or FINITE)
+
+    return shape
+
+
 def rounded_comparison(name: str, alias: str, numpy: str) -> Op:
     return op(name, "TMI", boolean, PAIR, aliases=alias, also=f"N.{numpy}", dtype="bool", differentiable=False,
               complex="fine" if name in ("eq", "ne") else "raises", attains=CERTAIN)  # fmt: skip
@@ -165,8 +175,8 @@ OPS: tuple[Op, ...] = (
     op("remainder", "TMIN", remainder, PAIR, also="N.mod", needs=ZERO_DIVISOR_IS_NAN, dtype="promote",
        complex="raises"),
     op("fmod", "TMIN", fmod, PAIR, needs=ZERO_DIVISOR_IS_NAN, dtype="promote", complex="raises"),
-    op("maximum", "TMN", arithmetic(larger), PAIR, dtype="promote", complex="raises"),
-    op("minimum", "TMN", arithmetic(smaller), PAIR, dtype="promote", complex="raises"),
+    op("maximum", "TMN", bounded(larger), PAIR, dtype="promote", complex="raises"),
+    op("minimum", "TMN", bounded(smaller), PAIR, dtype="promote", complex="raises"),
     op("fmax", "TMN", arithmetic(lambda x, y: larger(x, y)), PAIR, dtype="promote", complex="raises"),
     op("fmin", "TMN", arithmetic(lambda x, y: smaller(x, y)), PAIR, dtype="promote", complex="raises"),
     op("hypot", "TMIN", hypotenuse, PAIR, singular=(Singular("input", AT_ZERO, "nan"), Singular("other", AT_ZERO,

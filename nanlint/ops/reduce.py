@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from nanlint.interval import FINITE_NONNEGATIVE, INF, Interval
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, Interval
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.reductions import (
@@ -50,10 +50,10 @@ def extremum(limit: Callable[[Interval, Interval], Interval]) -> Shape:
     def shape(call: Call) -> Interval | None:
         x = call.range("input")
         # the second positional argument is another tensor or the number of a dimension
-        if x is None or not call.given("other") or call.const("other") is not None:
+        if not call.given("other") or call.const("other") is not None:
             return x
         y = call.range("other")
-        return None if y is None else limit(x, y)
+        return None if x is None and y is None else limit(x or FINITE, y or FINITE)
 
     return shape
 
