@@ -69,6 +69,8 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     rooted = site.op == "rsqrt" or (exponent is not None and exponent != int(exponent))
     if rooted and site.doubt(x.value, NONNEGATIVE) is not None:
         return
+    if _some_are_true(site, x.value):
+        return
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
     if _only_underflows(x.value):
@@ -101,6 +103,14 @@ def _divisor(site: Site, value: Value) -> str:
         return "it has no known bound away from 0; clamp it, or replace its zeros first"
     lies = f"it lies in {value.range}{site.because(value)}"
     return f"{lies}; add an eps to it or clamp it" if value.range.lo >= 0 else f"{lies}; replace its zeros first"
+
+
+def _some_are_true(site: Site, value: Value) -> bool:
+    """The sum of a mask of which a guard has said that some of it is true."""
+    made = strip_views(value)
+    of = first_arg(made)
+    whole = made.op in SUMS and made.arg("dim") is None and of is not None
+    return whole and of is not None and (site.marked("some", of) or site.marked("some", strip_views(of)))
 
 
 def _only_underflows(value: Value) -> bool:

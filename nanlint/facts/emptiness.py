@@ -41,9 +41,10 @@ def known_nonempty(env: Env, value: Value) -> bool:
 
 def selects_some(env: Env, mask: Value) -> bool:
     """The mask, or index, is known to select at least one element."""
-    for value in (mask, strip_views(mask)):
-        if ("some", value.ident) in env.marks or ("nonempty", value.ident) in env.marks:
-            return True
+    # places that are chosen by number are some when there are any; of a mask some must be true
+    words = ("some",) if is_mask(mask) else ("some", "nonempty", "several")
+    if any((word, value.ident) in env.marks for value in (mask, strip_views(mask)) for word in words):
+        return True
     # `labels == c` for c in `labels.unique()`
     left, right = mask.arg("input"), mask.arg("other")
     if mask.op != "eq" or left is None or right is None:

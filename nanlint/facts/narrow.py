@@ -145,6 +145,8 @@ def _mark(env: Env, word: str, value: Value) -> None:
 
 def _compare(env: Env, op: str, left: Value, right: Value) -> None:
     for one, how, other in ((left, op, right), (right, MIRRORED[op], left)):
+        if how in ("gt", "ne") and other.kind != "number":
+            env.mark(f"{how} {other.ident}", one.ident)
         if other.range is None:
             continue
         range_: Interval | None = None

@@ -14,6 +14,7 @@ from nanlint.interval import (
     FINITE_POSITIVE,
     INF,
     NONNEGATIVE,
+    NONZERO,
     ONE,
     SYMMETRIC_UNIT,
     UNIT,
@@ -21,8 +22,9 @@ from nanlint.interval import (
     Interval,
     at_least,
     at_most,
+    exactly,
 )
-from nanlint.ops import TABLE
+from nanlint.ops import TABLE, round_to
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -147,7 +149,27 @@ def is_shifted_by_max(value: Value) -> bool:
 def refine(frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     """The sharper range and reach, or None where the operands are in no known relation."""
     rule = RELATIONS.get(op.name)
-    return rule(values, range_, reach) if rule else None
+    found = rule(values, range_, reach) if rule else None
+    return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.marks else found
+
+
+def _compared(
+    frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence, found: Refined | None
+) -> Refined | None:
+    """`a - b` behind a test that `a > b`, or that they differ."""
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None:
+        return found
+    marks = frame.env.marks
+    taught = (
+        FINITE_POSITIVE if (f"gt {right.ident}", left.ident) in marks
+        else -FINITE_POSITIVE if (f"gt {left.ident}", right.ident) in marks
+        else NONZERO if (f"ne {right.ident}", left.ident) in marks else None
+    )  # fmt: skip
+    if taught is None:
+        return found
+    range_, reach = found or (range_, reach)
+    return (taught if range_ is None else range_.meet(taught)), reach
 
 
 def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
@@ -190,7 +212,8 @@ def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
             if known.range.lo >= 0:
                 return None, Confidence.POSSIBLE
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
-            return None, Confidence.POSSIBLE
+            lost = known.is_half and other.number is not None and round_to(exactly(other.number), known.dtype or "").point == 0
+            return (None, reach) if lost else (None, Confidence.POSSIBLE)
         wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
         if wide and other.number is not None and 0 < other.number <= SMALL:
             return range_, Confidence.POSSIBLE
