@@ -2,11 +2,12 @@ from collections.abc import Iterator
 
 from nanlint.api import LIKELY, Operand, Report, Site, Training, rule
 
-# Four small nets (MLP, convolutions, LSTM, transformer), torch 2.13, 60 steps each, lr from 1e-3 to 1e3: from here on one of them
-# at least no longer learns (Adam and RMSprop), or most end with a higher loss than they began with (the others).
+# Measured on torch 2.13 with four small nets (MLP, convolutions, LSTM, transformer), 60 steps each, lr from 1e-3 to 1e3: from
+# here on the transformer keeps more than 80% of its first loss (Adam family, RMSprop), or at least two of the four end with
+# a higher loss than they began with (the others). SparseAdam is taken to be as Adam.
 HIGH = {
-    **dict.fromkeys(("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "SparseAdam", "RMSprop"), 0.1),
-    "Adagrad": 3.0, "SGD": 10.0, "ASGD": 10.0, "Adadelta": 1000.0,
+    **dict.fromkeys(("Adam", "AdamW", "NAdam", "Adamax", "SparseAdam", "RMSprop"), 0.1),
+    "RAdam": 1.0, "Adagrad": 3.0, "SGD": 10.0, "ASGD": 10.0, "Adadelta": 1000.0,
 }  # fmt: skip
 # the rate that these begin with is another than the one that is given
 WARMING = ("LambdaLR", "MultiplicativeLR", "OneCycleLR", "CyclicLR", "LinearLR", "ConstantLR", "SequentialLR", "ChainedScheduler")

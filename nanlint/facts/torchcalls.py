@@ -142,7 +142,9 @@ def foreign(
     last = name.rsplit(".", 1)[-1]
     if last == "GradScaler":
         return _scaler(frame, positional, keywords, node)
-    if name.startswith("torch.optim.") and last[:1].isupper() and ".lr_scheduler." not in name:
+    is_class = last[:1].isupper() and ".lr_scheduler." not in name
+    takes_rate = "lr" in keywords and (positional or "params" in keywords)
+    if is_class and (name.startswith("torch.optim.") or last in OPTIMIZERS or takes_rate):
         return _optimizer(last)(frame, positional, keywords, node)
     if name.startswith(("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")):
         return Value("unknown" if "utils" in name else "instance", ident=frame.session.fresh(), ref=("foreign", name))

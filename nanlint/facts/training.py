@@ -98,6 +98,8 @@ def observe(
     if word is not None:
         if name == "optimizer_step" and first is not None:
             receiver, first = first, None
+        if detail == "manual":
+            first = None
         note(frame, word, node, receiver, first, detail)
 
 
@@ -171,7 +173,7 @@ def _word(
     if ".lr_scheduler." in full and positional:
         return "scheduled", name
     if (change := _changes_gradient(name, receiver, positional)) is not None:
-        return change, True
+        return change, True if change == "clip" else "manual"
     if not followed and _clips_by_argument(frame, positional, keywords):
         return "wrapped", None
     return None, None
@@ -206,7 +208,7 @@ def _clips_by_argument(frame: Frame, positional: Sequence[Operand], keywords: Ma
         return False
     operands = (*positional, *keywords.values())
     takes_optimizer = any(o.value.kind in ("optimizer", "scaler") for o in operands) or "optimizer" in keywords
-    return takes_optimizer or "lr" in keywords or (bool(frame.loops) and given != ["max_norm"])
+    return takes_optimizer or (bool(frame.loops) and given != ["max_norm"])
 
 
 def _limits(frame: Frame, hook: Value) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts.apply import record
-from nanlint.facts.training import Event
+from nanlint.facts.training import CLIP_ARGUMENTS, Event
 from nanlint.site import ancestry
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Loop:
         return any(not exclusive(b, step) for b in self.words("backward"))
 
     def is_clipped(self, step: Event) -> bool:
+        made = step.receiver.made_by if step.receiver.kind == "optimizer" else None
+        if made is not None and any(made.args[k].number != 0 and made.args[k].kind != "none" for k in CLIP_ARGUMENTS & made.args.keys()):
+            return True
         return any(not exclusive(c, step) for c in self.words("clip", "option", "wrapped"))
 
     def is_engine(self, step: Event) -> bool:
