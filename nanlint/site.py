@@ -93,6 +93,10 @@ class Site:
             return value.kind == "tensor" or value.ident in tensors or any(i in tensors for i in value.tensor_if)
         return False
 
+    def is_model(self, value: Value) -> bool:
+        """The value is a torch.nn.Module, or something whose parameters are asked for somewhere."""
+        return value.kind == "module" or value.ident in self.session.models
+
     def doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """How sure it is that `value` leaves `domain`; None when it stays inside, or is no tensor at all."""
         if value.kind not in ("tensor", "unknown"):

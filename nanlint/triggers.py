@@ -28,7 +28,7 @@ SITES = {
     r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select",
     "nan-check": r"isnan|isfinite|isinf|!=",
     "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
-    "data": r"\*\s*\d|\d\s*\*",
+    "model-call": r"\*=?\s*\(?\d|\d\s*\*",
 }
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")

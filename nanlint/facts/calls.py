@@ -78,6 +78,7 @@ def call(frame: Frame, node: cst.Call) -> Value:
         positional, keywords, starred = arguments(frame, node)
         training.observe(frame, name, base.value, positional, keywords, node)
         if callee.kind == "unknown" and kind in ("instance", "module"):
+            _know_model(frame, base.value, name)
             return _unresolved(frame, callee, name, base.value, positional, keywords, node)
         return invoke_value(frame, callee, positional, keywords, node, starred)
     callee = frame.evaluate(function)
@@ -108,6 +109,16 @@ def invoke_value(
             return module_call(frame, callee.ref, positional, keywords, node)
         case _:
             pass
+    return _model_call(frame, callee, positional, keywords, node)
+
+
+def _model_call(
+    frame: Frame, callee: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
+    """A call of something not in view, which may be a model."""
+    if "model-call" in frame.session.listened and positional:
+        operands = {str(i): operand for i, operand in enumerate(positional)}
+        record(frame, "model-call", operands, node, frame.unknown(), callee)
     return unknown_call(frame, positional, keywords)
 
 
@@ -193,6 +204,7 @@ def method_call(
 ) -> Value:
     """`x.name(...)` of a value that is no module, class or instance of the file."""
     value = base.value
+    _know_model(frame, value, name)
     special = SPECIAL_METHODS.get(name)
     if special is not None:
         result = special(frame, base, positional, keywords, node)
@@ -241,8 +253,12 @@ def _unresolved(
     frame: Frame, callee: Value, name: str, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
 ) -> Value:
     """A method of something not in view."""
-    result = unknown_call(frame, positional, keywords)
-    return result
+    return _model_call(frame, callee, positional, keywords, node)
+
+
+def _know_model(frame: Frame, value: Value, name: str) -> None:
+    if name in ("parameters", "named_parameters", "load_state_dict") and value.kind == "unknown":
+        frame.session.models.add(value.ident)
 
 
 def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:

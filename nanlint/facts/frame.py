@@ -75,6 +75,7 @@ class Session:
     sites: list[Site] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tensors: set[int] = field(default_factory=set)
+    models: set[int] = field(default_factory=set)
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, Value] = field(default_factory=dict)
     instances: dict[str, Value] = field(default_factory=dict)
