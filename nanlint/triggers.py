@@ -27,7 +27,8 @@ SITES = {
     "empty-reduction": r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
     r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select",
     "nan-check": r"isnan|isfinite|isinf|!=",
-    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b",
+    # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
+    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\(|(?i:act|loss|criterion|model|net)\w*\(",
     "model-call": r"\*=?\s*\(?\d|\d\s*\*",
 }
 HELPER_ROWS = 12
