@@ -9,7 +9,7 @@ from nanlint.facts import absent
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
-from nanlint.facts.lookup import constant, dotted
+from nanlint.facts.lookup import CONSTANTS, constant, dotted
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import exactly
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from nanlint.facts.frame import Frame
 
-CONSTANTS = {
-    "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "tau": math.tau,
-    "Inf": math.inf, "infty": math.inf, "NaN": math.nan, "NAN": math.nan,
-}  # fmt: skip
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
 NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})

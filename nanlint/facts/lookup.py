@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import TYPE_CHECKING
 
 from nanlint.facts.functions import ClassRef, FunctionRef, class_of_entry
@@ -12,6 +13,10 @@ from nanlint.finding import Confidence
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
 
+CONSTANTS = {
+    "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "tau": math.tau,
+    "Inf": math.inf, "infty": math.inf, "NaN": math.nan, "NAN": math.nan,
+}  # fmt: skip
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -51,6 +56,9 @@ def global_value(frame: Frame, name: str) -> Value:
 
 def dotted(frame: Frame, name: str) -> Value:
     """An imported thing, by its full name."""
+    module, _, last = name.rpartition(".")
+    if module in ("torch", "numpy", "math") and last in CONSTANTS and not math.isnan(CONSTANTS[last]):
+        return constant(frame, CONSTANTS[last])
     return Value("name", ident=frame.session.intern(("name", name)), ref=name)
 
 

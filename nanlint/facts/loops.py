@@ -161,7 +161,7 @@ def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env,
         before = entry.vars.get(name)
         if before is None or before is after or after.made_by is None or before.kind not in ("tensor", "number", "unknown"):
             continue
-        if _is_self_product(after, before.ident):
+        if _degree(after, before.ident) > 1:
             site = record(
                 frame, "loop-growth", {"input": Operand(before, node)}, after.made_by.place.node, after, (name, passes)
             )
@@ -170,28 +170,33 @@ def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env,
             end.vars[name] = after.but(because=reason)
 
 
-def _is_self_product(value: Value, ident: int, depth: int = 4) -> bool:
-    """A power above 1 of the value with that number, perhaps with something added or in another shape."""
+def _degree(value: Value, ident: int, depth: int = 5) -> float:
+    """The power of the value with that number that this is, up to factors that are numbers and what is added; else 0."""
     value = strip_views(value)
+    if value.ident == ident:
+        return 1
     left, right = value.arg("input"), value.arg("other")
     if left is None or depth == 0:
-        return False
-    if value.op in ("square", "pow"):
-        inner = left.ident == ident or _is_self_product(left, ident, depth - 1)
-        if value.op == "square" or not inner:
-            return inner
+        return 0
+    base = _degree(left, ident, depth - 1)
+    if value.op == "square":
+        return 2 * base
+    if value.op == "pow":
         exponent = value.arg("exponent")
-        return exponent is not None and exponent.number is not None and exponent.number > 1
+        return base * max(exponent.number or 0, 0) if exponent is not None else 0
     if right is None:
-        return False
-    grown = [_is_self_product(part, ident, depth - 1) for part in (left, right)]
-    itself = [part.ident == ident for part in (left, right)]
-    if value.op == "mul":
-        scaled = any(part.kind == "number" for part in (left, right)) and any(grown)
-        return scaled or all(g or i for g, i in zip(grown, itself, strict=True))
-    if value.op in ("matmul", "mm", "bmm"):
-        return all(itself)
-    return value.op in ("add", "sub") and any(grown) and not any(itself)
+        return 0
+    factor = _degree(right, ident, depth - 1)
+    match value.op:
+        case "mul" | "matmul" | "mm" | "bmm":
+            if left.kind == "number" or right.kind == "number":
+                return base + factor
+            return base + factor if base and factor else 0
+        case "add" | "sub":
+            # x - x * x, as in x * (1 - x), may stay bounded
+            return 0 if 1 in (base, factor) else max(base, factor)
+        case _:
+            return 0
 
 
 __all__ = ["run_loop"]
