@@ -18,7 +18,7 @@ SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
 SITES = {
     "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
-    "optimizer": r"\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
+    "optimizer": r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
     "loop-growth": r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*|=.*\b(?:square|pow|mul|matmul|mm)\b)"
     r"|\.(?:square_|pow_|mul_)\(",
     "add": r"\blog",

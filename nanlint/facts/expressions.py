@@ -80,7 +80,12 @@ def _fold(frame: Frame, name: str, a: Value, b: Value) -> Value | None:
     return literal(result, frame.session.intern(("const", repr(result))))
 
 
+KEYWORDS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
+
+
 def _name(frame: Frame, node: cst.Name) -> Value:
+    if node.value in KEYWORDS:
+        return literal(KEYWORDS[node.value], frame.session.intern(("const", node.value)))
     return lookup(frame, node.value)
 
 
