@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 INF = math.inf
+LARGEST = math.nextafter(INF, 0)
+ENDS_KEPT = (0.0, INF, -INF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,14 @@ class Interval:
         nan = self.nan or other.nan or (INF in self and -INF in other) or (-INF in self and INF in other)
         lo = _sum(self.lo, other.lo, -INF)
         hi = _sum(self.hi, other.hi, INF)
-        lo_open, hi_open = self.lo_open or other.lo_open, self.hi_open or other.hi_open
+        # float addition absorbs: an open end plus a number of another size may round onto the end itself
+        lo_in, hi_in = (x + y for x, y in zip(self.ends, other.ends, strict=True))
+        lo_open = (self.lo_open or other.lo_open) and lo_in != lo
+        hi_open = (self.hi_open or other.hi_open) and hi_in != hi
         if lo == -INF:
             lo_open = not (-INF in self or -INF in other)
         if hi == INF:
             hi_open = not (INF in self or INF in other)
-        # float addition absorbs: an open end plus a number of another size may round onto the end itself
-        if lo_open and lo != 0 and not math.isinf(lo) and self.point is None and other.point is None:
-            lo_open = False
-        if hi_open and hi != 0 and not math.isinf(hi) and self.point is None and other.point is None:
-            hi_open = False
         return Interval(lo, hi, lo_open, hi_open, False, nan)
 
     def __sub__(self, other: Interval) -> Interval:
@@ -133,9 +133,9 @@ class Interval:
         if self.empty or other.empty:
             return replace(EMPTY, nan=self.nan or other.nan)
         corners = [
-            (_product(a, b), (ao or bo) and not _absorbs(a, ao, b) and not _absorbs(b, bo, a))
-            for a, ao in ((self.lo, self.lo_open), (self.hi, self.hi_open))
-            for b, bo in ((other.lo, other.lo_open), (other.hi, other.hi_open))
+            (_product(a, b), (ao or bo) and not _absorbs(a, ao, b) and not _absorbs(b, bo, a) and a_in * b_in != a * b)
+            for a, ao, a_in in self._corners
+            for b, bo, b_in in other._corners
         ]
         lo, lo_open = min(corners)
         hi, hi_closed = max((c, not o) for c, o in corners)
@@ -152,6 +152,12 @@ class Interval:
             hi_closed = _reaches(self, other, 1) or _reaches(other, self, 1)
         hole = 0 not in self and 0 not in other and (self.away_from_zero or other.away_from_zero)
         return Interval(lo, hi, lo_open, not hi_closed, hole and lo < 0 < hi, self.nan or other.nan or infinite)
+
+    @property
+    def _corners(self) -> tuple[tuple[float, bool, float], tuple[float, bool, float]]:
+        """Both ends, whether they are open, and the outermost member there."""
+        lo, hi = self.ends
+        return (self.lo, self.lo_open, lo), (self.hi, self.hi_open, hi)
 
     @property
     def away_from_zero(self) -> bool:
@@ -177,7 +183,13 @@ class Interval:
         infinite = (INF in self or -INF in self) and (INF in other or -INF in other)
         nan = self.nan or other.nan or (0 in self and 0 in other) or infinite
         product = self.without_nan() * other.without_nan().inverse().without_nan()
-        return replace(product, nan=nan)
+        # quotients round differently from products with the reciprocal
+        lo, hi = product.lo, product.hi
+        if (other.lo > 0 or other.hi < 0) and not math.isinf(self.hi - self.lo) and not math.isinf(other.hi - other.lo):
+            quotients = [x / y for x in (self.lo, self.hi) for y in (other.lo, other.hi)]
+            lo, hi = min(quotients), max(quotients)
+        lo_open, hi_open = product.lo_open and lo in ENDS_KEPT, product.hi_open and hi in ENDS_KEPT
+        return Interval(lo, hi, lo_open, hi_open, product.hole, nan)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -246,7 +258,9 @@ def _reciprocal(x: float, is_open: bool, sign: float) -> tuple[float, bool]:
     if x == 0:
         return sign * INF, is_open
     # the reciprocals of neighbours round to one number
-    return (0.0, is_open) if math.isinf(x) else (1.0 / x, False)
+    if math.isinf(x):
+        return 0.0, is_open
+    return max(-LARGEST, min(1.0 / x, LARGEST)), False
 
 
 def _at(fn: Callable[[float], float], x: float, otherwise: float) -> float:

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nanlint.interval import EMPTY, FINITE, INF, NONZERO, REAL, UNIT, Interval, exactly
@@ -57,6 +57,7 @@ def from_overflow(x: float, *inputs: float) -> bool:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
+@settings(max_examples=400)
 @given(data=st.data(), a=intervals(), b=intervals())
 def test_arithmetic_holds_the_members(name: str, data: st.DataObject, a: Interval, b: Interval) -> None:
     of_intervals, of_numbers = OPERATIONS[name]

@@ -45,7 +45,7 @@ OPS: tuple[Op, ...] = (
     distribution("Uniform", "low high"),
     distribution("Poisson", "rate", rate=NONNEGATIVE),
     distribution("Bernoulli", "probs logits", **PROBABILITY),
-    distribution("ContinuousBernoulli", "probs logits", **PROBABILITY),
+    distribution("ContinuousBernoulli", "probs logits"),  # which clamps before it checks
     distribution("Binomial", "total_count probs logits", **PROBABILITY),
     distribution("Geometric", "probs logits", probs=Interval(0.0, 1.0, lo_open=True)),
     distribution("NegativeBinomial", "total_count probs logits", probs=BELOW_ONE),

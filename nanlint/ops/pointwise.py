@@ -199,11 +199,13 @@ def converted(dtype: str) -> Shape:
             # what other formats hold apart from zero underflows
             rounded = Interval(rounded.lo, rounded.hi, rounded.lo_open and rounded.lo != 0,
                                rounded.hi_open and rounded.hi != 0, False, rounded.nan)  # fmt: skip
-        whole = DTYPES[dtype].kind == "integer"
-        if not whole:
+        kind = DTYPES[dtype]
+        if kind.kind != "integer":
             return rounded
-        # what is not finite becomes some whole number
-        strange = x.nan or INF in x or -INF in x
-        return FINITE if strange else rounded
+        # what does not fit wraps around, and NaN becomes some number; finite data is taken to fit the wide formats
+        wide = kind.precision >= 32
+        low, high = x.lo >= kind.min or (wide and x.lo_open), x.hi <= kind.max or (wide and x.hi_open)
+        limits = Interval(kind.min, kind.max)
+        return rounded.meet(limits) if low and high and not x.nan else limits
 
     return shape
