@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness, relations
-from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
+from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
@@ -124,8 +124,9 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     if op.returns == "tuple":
         if op.name in PIECES:
             return Value("tuple", ident=result.ident, ref=("each", result), hazards=result.hazards)
-        later = result.but(range=op.rest, ident=frame.session.fresh(), made_by=result.made_by)
-        result = result.but(items=(result, later), kind="tuple")
+        first, rest = dtypes_of_parts(op, result.dtype)
+        later = result.but(range=op.rest, ident=frame.session.fresh(), dtype=rest)
+        result = result.but(items=(result.but(dtype=first), later), kind="tuple")
     return result
 
 

@@ -114,6 +114,17 @@ def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
             return _promoted(op, values, tensors)
 
 
+def dtypes_of_parts(op: Op, dtype: str | None) -> tuple[str | None, str | None]:
+    """The dtypes of the first and of the later results of an op with several."""
+    if op.rest is not None:
+        return dtype, "int64"
+    if is_complex(dtype):
+        # eigenvalues of a Hermitian matrix, singular values and the logarithm of a magnitude are real
+        real = REAL[dtype or ""]
+        return {"eigh": (real, dtype), "slogdet": (dtype, real), "svd": (None, None)}.get(op.name, (dtype, dtype))
+    return dtype, dtype
+
+
 def _of_contents(op: Op, values: Mapping[str, Value], tensors: list[Value]) -> str | None:
     """Of what makes a tensor without being told a dtype: that of the tensor it is made like, or of its elements."""
     fill = values.get("fill_value")

@@ -92,7 +92,7 @@ OPS: tuple[Op, ...] = (
     op("mv", "TM", mixture("input", "other"), "input other"),
     op("dot", "TMN", mixture("input", "other"), "input other", aliases="inner", also="T.vdot M.vdot L.vecdot"),
     op("outer", "TMN", mixture("input", "other"), "input other", also="T.ger M.ger"),
-    op("einsum", "TN", nothing, "equation input"),
+    op("einsum", "TN", nothing, "equation input other third", dtype="promote"),
     op("addmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("addmv", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("addbmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
