@@ -59,9 +59,16 @@ def clip_out_of_order(site: Site) -> Iterator[Report]:
     for loop in training.loops:
         for clip in loop.words("clip"):
             fault = _fault(training, loop, clip)
-            if fault is not None and not _is_right_elsewhere(training, clip):
-                confidence, what = fault
-                yield site.report(confidence, f"{what}: {ORDER}", at=clip.place)
+            if fault is None:
+                continue
+            place = clip.place
+            if _is_right_elsewhere(training, clip):
+                # a helper by itself does not show the order, and where its callers differ the wrong call is meant
+                if not clip.calls:
+                    continue
+                place = clip.calls[0]
+            confidence, what = fault
+            yield site.report(confidence, f"{what}: {ORDER}", at=place)
         for hook in training.words("hook"):
             step = next((s for s in loop.steps if s.is_scaler_step and _enabled(s) is not None), None)
             if step is not None:
