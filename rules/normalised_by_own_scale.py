@@ -4,6 +4,7 @@ from nanlint.api import (
     LIKELY,
     NONZERO,
     POSSIBLE,
+    Application,
     Report,
     Site,
     Value,
@@ -22,7 +23,7 @@ MEANS = frozenset({"mean", "nanmean", "median"})
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
 
 
-@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor")
+@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor sqrt-gradient-at-zero")
 def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     """
     A tensor divided by its own sum, norm, spread or range without a guard.
@@ -81,7 +82,14 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         confidence,
         f"`{site.show(site.operands['input'])}` is divided by its own {what} `{site.show(divisor)}`, which is 0 {when}: {cure}",
         at=site.place,
+        # the infinite slope of a root at zero is the same defect, with the same cure
+        covers=_roots(below),
     )
+
+
+def _roots(value: Value) -> tuple[Application, ...]:
+    made = strip_views(value)
+    return (made.made_by,) if made.made_by is not None and made.op in ("sqrt", "pow") else ()
 
 
 def _scale(value: Value) -> tuple[Value, str, str, str] | None:

@@ -294,8 +294,16 @@ def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confid
     return None
 
 
+def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """The mean of exponentials of which one is 1: positive, whatever their number."""
+    value = values.get("input")
+    value = strip_views(value) if value is not None else None
+    exponent = value.arg("input") if value is not None and value.op == "exp" else None
+    return (Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY) if exponent is not None and is_shifted_by_max(exponent) else None
+
+
 RELATIONS = {
-    "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow,
+    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow,
 }  # fmt: skip
 __all__ = [
     "FINITE", "INF", "LARGEST", "NORMS", "ONE", "SMALLEST", "SUMS", "SYMMETRIC_UNIT", "UNIT", "VIEWS",
