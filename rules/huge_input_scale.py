@@ -61,7 +61,7 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
     if site.op == "model-call" and not site.is_model(site.payload):
         return
     for operand in site.operands.values():
-        scaled = _scaled(operand.value, 1.0, None)
+        scaled = _scaled(operand.value, 1.0)
         if scaled is None:
             continue
         product, factor = scaled
@@ -76,8 +76,10 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
         return
 
 
-def _scaled(value: Value, factor: float, product: Application | None, depth: int = 0) -> tuple[Application, float] | None:
-    """The product with the huge factor that `value` comes from, and the whole factor, if its scale is still that."""
+def _scaled(
+    value: Value, factor: float, product: Application | None = None, largest: float = 1.0, depth: int = 0
+) -> tuple[Application, float] | None:
+    """The product with the largest factor that `value` comes from, and the whole factor, if its scale is still huge."""
     made = value.made_by
     if made is None or depth > 20 or value.is_integral:
         return None
@@ -86,7 +88,7 @@ def _scaled(value: Value, factor: float, product: Application | None, depth: int
     args = [v for v in made.args.values() if v.kind in ("tensor", "unknown", "number")]
     if made.op in KEEPS:
         candidates = args[:2] if made.op in ("add", "sub", "complex") else args[:1]
-        found = [s for v in candidates if v.kind != "number" and (s := _scaled(v, factor, product, depth + 1)) is not None]
+        found = [s for v in candidates if v.kind != "number" and (s := _scaled(v, factor, product, largest, depth + 1)) is not None]
         return found[0] if found else None
     if made.op in ("mul", "div") and len(args) == 2:
         left, right = args
@@ -97,6 +99,8 @@ def _scaled(value: Value, factor: float, product: Application | None, depth: int
         else:
             return None
         if made.op == "div":
-            return _scaled(other, factor / change, product, depth + 1)
-        return _scaled(other, factor * change, made if change > 1 else product, depth + 1)
+            return _scaled(other, factor / change, product, largest, depth + 1)
+        if change > largest:
+            product, largest = made, change
+        return _scaled(other, factor * change, product, largest, depth + 1)
     return None
