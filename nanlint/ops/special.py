@@ -23,12 +23,16 @@ from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.elementwise import EVEN_OVERFLOW, need, singular
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.pointwise import power, sine
-from nanlint.ops.shapes import always, argument, nothing, squashed
+from nanlint.ops.shapes import always, argument, nothing
 
 
-def normal_distribution(x: float) -> float:
-    """0 already where `1 + erf(x / sqrt 2)` cancels in the kernels, at latest at -4 (float16)."""
-    return 0.0 if x < -3 else f.normal_cdf(x)
+def normal_distribution(call: Call) -> Interval | None:
+    """The kernels give 0 where `1 + erf(x / sqrt 2)` cancels: in float16 from about -4 on."""
+    x = call.range("input")
+    if x is None:
+        return UNIT
+    image = x.map_rising(f.normal_cdf)
+    return replace(image, lo=0.0) if x.lo < -3 and not x.empty else image
 
 
 def bessel(lo: float, hi: float) -> Shape:
@@ -110,7 +114,7 @@ OPS: tuple[Op, ...] = (
        complex="raises", dtype="float", differentiable=False),
     op("spherical_bessel_j0", "S", bessel(-0.217234, 1.0), complex="raises", dtype="float", differentiable=False),
     op("airy_ai", "S", bessel(-0.4190156, 0.5356567), complex="raises", dtype="float", differentiable=False),
-    op("ndtr", "S", squashed(normal_distribution, UNIT), attains=CERTAIN, complex="raises", dtype="float"),
+    op("ndtr", "S", normal_distribution, attains=CERTAIN, complex="raises", dtype="float"),
     op("ndtri", "S", nothing, needs=need(OPEN_UNIT, "-inf at 0, inf at 1, nan outside"), complex="raises",
        trap=(at_most(0.0), at_least(1.0)), dtype="float"),
     op("log_ndtr", "S", always(Interval(-INF, 0.0), "input"), complex="raises", dtype="float"),
