@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import POSITIVE, Report, Site, rule
+from nanlint.api import NONZERO, POSITIVE, POSSIBLE, Report, Site, rule
 
 
 @rule("NAN101", at="log log2 log10", kind="domain")
@@ -45,6 +45,9 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     if confidence is None or site.is_repaired:
         return
     range_ = x.value.range
+    if range_ is not None and range_.hole and range_ == NONZERO:
+        # tested for zero, and nothing speaks of its being negative
+        confidence = POSSIBLE
     gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
     yield site.report(

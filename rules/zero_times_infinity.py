@@ -10,7 +10,8 @@ GROWN = frozenset({"square", "pow", "mul"})
 CARRIED = frozenset(
     """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat
     index float double to type cat stack tril triu log_softmax logsumexp max amax min amin sum mean cumsum log log2
-    log10 sqrt abs relu""".split()
+    log10 sqrt abs relu masked_fill
+    where full full_like new_full tensor as_tensor fill_ index_fill scatter""".split()
 )
 DEPTH = 10
 
@@ -88,20 +89,17 @@ def _is_infinite(value: Value) -> Confidence | None:
 
 
 def _comes_from_fill(value: Value, depth: int) -> bool:
-    """The infinity was put there or has grown, and no exp, log or division of its own finding has made it."""
+    """The infinity was put there, or a loop has let it grow: what overflows or divides has a finding of its own."""
     if value.range is None or (INF not in value.range and -INF not in value.range):
         return False
     made = value.made_by
-    if made is None:
-        # a variable that a loop lets grow
-        return value.because is not None and value.kind == "tensor"
-    if made.op in FILLED:
+    if made is None or value.range.point is not None:
+        return value.range.point is not None or value.items is not None
+    if made.op == "growth":
         return True
-    if depth and made.op in CARRIED | GROWN:
-        return any(
-            _comes_from_fill(v, depth - 1) for v in made.args.values() if v.kind in ("tensor", "unknown", "number")
-        )
-    return value.range.point is not None and value.kind == "number"
+    if depth and made.op in CARRIED:
+        return any(_comes_from_fill(v, depth - 1) for v in made.args.values() if v.kind in ("tensor", "unknown", "number"))
+    return False
 
 
 def _is_zero(site: Site, value: Value, is_mask: bool) -> Confidence | None:

@@ -101,6 +101,9 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     if mask is not None and (kept.range is None or 0 in kept.range) and (value.range is None or 0 not in value.range):
         # a mask that writes something else than zero over a divisor is there to repair it
         merged = merged.but(reach=Confidence.POSSIBLE)
+    if mask is None:
+        # which elements were written over is not known
+        merged = merged.but(reach=min(Confidence.LIKELY, merged.reach))
     result = merged.but(
         kind=base.kind, ident=frame.session.fresh(), alternatives=(), made_by=None, dtype=base.dtype,
         reach=merged.reach if merged.range is not None else min(Confidence.LIKELY, kept.reach, merged.reach),

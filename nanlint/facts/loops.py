@@ -11,7 +11,7 @@ from nanlint.facts.apply import record
 from nanlint.facts.assignment import assign, element_of
 from nanlint.facts.frame import Env, Frame, Loop
 from nanlint.facts.relations import strip_views
-from nanlint.facts.value import Operand, Reason, Value
+from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, itera
     exits: list[Env] = []
     first = _once(frame, node, body, iterated, exits)
     if first is not None:
-        _watch_growth(frame, node, entry, first)
+        grown = _watch_growth(frame, node, entry, first)
         frame.env = _widened(frame, entry, first)
         again = _once(frame, node, body, iterated, exits)
+        if again is not None:
+            _mark_grown(frame, again, node, grown)
         # a loop that runs not even once is not what its reader has in mind
         ends = [first] + ([again] if again is not None else [])
     else:
@@ -101,6 +103,7 @@ def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, passes
     assert isinstance(node, cst.For)
     exits: list[Env] = []
     start = frame.env.copy()
+    grown: list[str] = []
     for i, value in enumerate(passes):
         assign(frame, node.target, value)
         loop = Loop(node)
@@ -115,8 +118,9 @@ def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, passes
             break
         frame.env = end
         if i == 0:
-            _watch_growth(frame, node, start, end, len(passes))
+            grown = _watch_growth(frame, node, start, end, len(passes))
     else:
+        _mark_grown(frame, frame.env, node, grown)
         exits.append(frame.env)
     joined = narrow.join_envs(frame, exits)
     if joined is None:
@@ -155,8 +159,9 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
     return widened
 
 
-def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env, passes: int | None = None) -> None:
-    """Show the rules each variable that one pass squares, or multiplies by itself."""
+def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env, passes: int | None = None) -> list[str]:
+    """Show the rules each variable that one pass squares, or multiplies by itself; the names of those."""
+    grown: list[str] = []
     for name, after in end.vars.items():
         before = entry.vars.get(name)
         if before is None or before is after or after.made_by is None or before.kind not in ("tensor", "number", "unknown"):
@@ -168,6 +173,15 @@ def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env,
             site.place = after.made_by.place
             reason = Reason(f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node))
             end.vars[name] = after.but(because=reason)
+            grown.append(name)
+    return grown
+
+
+def _mark_grown(frame: Frame, env: Env, node: cst.For | cst.While, names: list[str]) -> None:
+    """Such a variable is made by its loop, whatever its last step was."""
+    for name in names:
+        value = env.vars[name]
+        env.vars[name] = value.but(made_by=Application("growth", {"input": value}, frame.place(node)))
 
 
 def _degree(value: Value, ident: int, depth: int = 5) -> float:

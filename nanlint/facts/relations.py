@@ -16,6 +16,7 @@ from nanlint.interval import (
     NONNEGATIVE,
     NONZERO,
     ONE,
+    POSITIVE,
     SYMMETRIC_UNIT,
     UNIT,
     ZERO,
@@ -204,6 +205,8 @@ def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
 
 def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
+    if left is not None and right is not None and left.op == right.op == "exp" and _opposite(first_arg(left), first_arg(right)):
+        return at_least(2.0), reach
     if left is None or right is None:
         return None
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
@@ -223,6 +226,13 @@ def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     return None
 
 
+def _opposite(a: Value | None, b: Value | None) -> bool:
+    """`a` is `-b`, or the reverse."""
+    if a is None or b is None:
+        return False
+    return any(x.op == "neg" and same(first_arg(x), y) for x, y in ((a, b), (b, a)))
+
+
 def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
     if left is None or right is None or left.kind == "number":
@@ -230,7 +240,8 @@ def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     nan = range_ is None or range_.nan
     total = reduction_of(right, SUMS)
     if total is not None and same(total, left) and left.range is not None and left.range.lo >= 0:
-        return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
+        # what was kept away from zero underflows only beside an enormous sum
+        return Interval(0.0, 1.0, nan=nan), Confidence.POSSIBLE if _is_positive(left) else Confidence.LIKELY
     magnitude = _guarded(right)
     length = reduction_of(magnitude, NORMS)
     if length is not None and same(length, left):
@@ -242,7 +253,14 @@ def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         parts = (right.arg("input"), right.arg("other"))
         if any(p is not None and p.ident == left.ident for p in parts):
             return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
+    # both were kept away from zero: the ends are reached by overflow of one of them alone
+    if range_ is not None and _is_positive(left) and _is_positive(right):
+        return range_, Confidence.POSSIBLE
     return None
+
+
+def _is_positive(value: Value) -> bool:
+    return value.range is not None and value.range.without_nan().within(POSITIVE)
 
 
 def _guarded(value: Value) -> Value:
