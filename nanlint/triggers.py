@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
 SITES = {
-    "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
+    "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip"
+    r"|optimizer_step\(",
     "optimizer": r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
     "loop-growth": r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*|=.*\b(?:square|pow|mul|matmul|mm)\b)"
     r"|\.(?:square_|pow_|mul_)\(",
@@ -80,7 +81,7 @@ def _absent(name: str, rest: str) -> bool:
 
 
 def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call a function that holds a part of a training step, backward without step say?"""
+    """A test of a definition's code: does it call a function with a part of a training step, such as backward alone?"""
     if "training-step" not in listened or "backward(" not in source.text:
         return lambda code: False
     names: set[str] = set()

@@ -72,7 +72,8 @@ def clip_out_of_order(site: Site) -> Iterator[Report]:
         for hook in training.words("hook"):
             step = next((s for s in loop.steps if s.is_scaler_step and _enabled(s) is not None), None)
             if step is not None:
-                what = f"this clips gradients during backward(), while they are still scaled for the step on line {site.row(step.place)}"
+                row = site.row(step.place)
+                what = f"this clips gradients during backward(), while they are still scaled for the step on line {row}"
                 yield site.report(LIKELY, f"{what}: {ORDER}", at=hook.place)
 
 
@@ -87,7 +88,8 @@ def _fault(training: Training, loop: Loop, clip: Event) -> tuple[Confidence, str
         step = next((e for e in after if e.word == "step"), None)
         if step is None or _is_clipped_between(loop, coming, step):
             return None
-        return CERTAIN, f"gradients are clipped before backward() on line {row(coming.place)} makes them, so this step is not clipped"
+        what = f"gradients are clipped before backward() on line {row(coming.place)} makes them, which does nothing"
+        return CERTAIN, what
     if coming is None and last is not None and last.word == "step":
         backward = next((e for e in reversed(before) if e.word == "backward"), None)
         if backward is None or _is_clipped_between(loop, backward, last):
@@ -120,7 +122,8 @@ def _scaled(
     if any(e.word == "backward" for e in window) and not training.words("scale"):
         return None
     late = next((e for e in after[: after.index(step)] if e.word == "unscale"), None)
-    where = f"unscale_() on line {training.session.row(late.place)}" if late else f"scaler.step() on line {training.session.row(step.place)}"
+    row = training.session.row((late or step).place)
+    where = f"{'unscale_' if late else 'step'}() on line {row}"
     return confidence, f"gradients are clipped while they are still scaled, before {where} divides them by the scale"
 
 

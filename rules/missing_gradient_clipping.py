@@ -79,7 +79,8 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
                 continue
             yield site.report(
                 LIKELY,
-                f"no gradient clipping between backward() and this step{urgent}: one bad batch can blow up the weights; {CURE}",
+                f"no gradient clipping between backward() and this step{urgent}: one bad batch can blow up the weights"
+                f"; {CURE}",
                 at=loop.shown(step),
             )
             break

@@ -62,12 +62,13 @@ def nan_loss_skipped(site: Site) -> Iterator[Report]:
     Only a test of the loss itself counts, not one of the outputs or of the gradient norm.
     """
     training: Training = site.payload
+    losses = [loss for loop in training.loops for loss in loop.words("backward", "scale")]
     for skip in training.words("skip"):
-        if training.is_lightning_step or any(_is_of(skip, loss) for loop in training.loops for loss in loop.words("backward", "scale")):
+        if training.is_lightning_step or any(_is_of(skip, loss) for loss in losses):
             yield site.report(
                 LIKELY,
-                f"a batch whose `{site.show(skip.place.node)}` holds is skipped, which hides the cause and lets NaN gradients of finite "
-                "losses pass: find it with torch.autograd.set_detect_anomaly(True), and raise here",
+                "batches with a NaN loss are skipped here, which hides the cause; NaN gradients of finite losses pass: "
+                "raise, and find it with torch.autograd.set_detect_anomaly(True)",
                 at=skip.place,
             )
 
@@ -75,4 +76,5 @@ def nan_loss_skipped(site: Site) -> Iterator[Report]:
 def _is_of(skip: Event, backward: Event) -> bool:
     """What was tested is the loss that goes backward, or it goes into it."""
     tested = {value.ident for value in ancestry(skip.receiver, 3)}
-    return any(v.ident in tested for value in (backward.receiver, backward.first) if value is not None for v in ancestry(value, 3))
+    losses = [value for value in (backward.receiver, backward.first) if value is not None]
+    return any(part.ident in tested for loss in losses for part in ancestry(loss, 3))

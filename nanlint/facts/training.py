@@ -21,8 +21,8 @@ CLIPS = re.compile(r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|
 PREPARES = re.compile(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
 READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|check|test|plot|compute)_")
 CLIP_ARGUMENTS = frozenset(
-    {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients", "gradient_clipping",
-     "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}
+    {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients",
+     "gradient_clipping", "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}
 )  # fmt: skip
 HOOKS = frozenset(
     {"register_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_backward_hook",
@@ -37,16 +37,19 @@ CHANGES = frozenset({"clamp_", "clip_", "copy_", "renorm_", "clamp_min_", "clamp
 SCALES = frozenset({"mul_", "div_", "multiply_", "divide_"})
 UPDATES = frozenset({"add_", "sub_", "addcmul_", "addcdiv_"})
 NOT = frozenset({"logical_not", "bitwise_not"})
-THROUGH = frozenset({"any", "all", "item", "to", "index", "view", "reshape", "squeeze", "float", "bool", "mean", "sum", "detach", "max"})
+THROUGH = frozenset(
+    {"any", "all", "item", "to", "index", "view", "reshape", "squeeze", "float", "bool", "mean", "sum", "detach", "max"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """One step of training.
 
-    `word` is one of scale, backward, unscale, clip, step, update, zero_grad, hook (on gradients, and it limits them), option (a clip
-    in a branch not taken), wrapped (a call that clips by an argument), skip (a branch left because of a NaN), trainer,
-    scheduled. `receiver` is what the method was called on (for skip: what was tested), `first` the first argument.
+    `word` is one of scale, backward, unscale, clip, step, update, zero_grad, hook (on gradients, and it limits them),
+    option (a clip in a branch not taken), wrapped (a call that clips by an argument), skip (a branch left because of
+    a NaN), trainer, scheduled.
+    `receiver` is what the method was called on (for skip: what was tested), `first` the first argument.
     `loops` are the loops around and `arms` the branches, outermost first, `calls` the calls that led here.
     `detail`: for trainer whether it clips (None: unknown); for clip whether its name says that it works on gradients.
     """
@@ -70,7 +73,9 @@ class Event:
         return replace(self, loops=(*(loop.node for loop in frame.loops), *self.loops), arms=(*frame.arms, *self.arms))
 
 
-def note(frame: Frame, word: str, node: cst.CSTNode, receiver: Value, first: Value | None = None, detail: Any = None) -> None:
+def note(
+    frame: Frame, word: str, node: cst.CSTNode, receiver: Value, first: Value | None = None, detail: Any = None
+) -> None:
     """Put an event on the list of the frame."""
     loops = tuple(loop.node for loop in frame.loops)
     frame.events.append(
@@ -87,7 +92,7 @@ def observe(
     node: cst.Call,
     callee: Value | None = None,
 ) -> None:
-    """Note the event if a call of `name` is a step of training. `callee` is what is called, where that is a plain name."""
+    """Note the event if a call of `name` is a step of training. `callee` is what is called, if that is a plain name."""
     if callee is not None and callee.kind == "name" and isinstance(callee.ref, str):
         name = callee.ref.rsplit(".", 1)[-1]
     first = positional[0].value if positional else None
@@ -97,7 +102,8 @@ def observe(
     word, detail = _word(frame, name, receiver, positional, keywords, node, callee)
     if word is not None:
         if name == "optimizer_step" and first is not None:
-            receiver, first = first, None
+            # of a module (`xm.optimizer_step(optimizer)`), else of an engine that may clip by its own configuration
+            receiver, first = first if receiver.kind == "name" else receiver, None
         if detail == "manual":
             first = None
         note(frame, word, node, receiver, first, detail)
@@ -195,7 +201,8 @@ def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand])
     if receiver.op == "grad":
         if name in CHANGES:
             return "clip"
-        if name in SCALES and positional and not positional[0].value.is_literal and positional[0].value.op not in ("len", "size"):
+        factor = positional[0].value if positional else None
+        if name in SCALES and factor is not None and not factor.is_literal and factor.op not in ("len", "size"):
             return "clip"
     elif name in UPDATES and any(carries_gradient(o.value) for o in positional):
         return "step"
@@ -203,12 +210,17 @@ def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand])
 
 
 def _clips_by_argument(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> bool:
-    given = [k for k in CLIP_ARGUMENTS & keywords.keys() if keywords[k].value.kind != "none" and keywords[k].value.number != 0]
+    given = [k for k in CLIP_ARGUMENTS & keywords.keys() if is_switched_on(keywords[k].value)]
     if not given:
         return False
     operands = (*positional, *keywords.values())
     takes_optimizer = any(o.value.kind in ("optimizer", "scaler") for o in operands) or "optimizer" in keywords
     return takes_optimizer or (bool(frame.loops) and given != ["max_norm"])
+
+
+def is_switched_on(bound: Value) -> bool:
+    """The argument asks for clipping: it is not None and not 0."""
+    return bound.kind != "none" and bound.number != 0
 
 
 def _limits(frame: Frame, hook: Value) -> bool:

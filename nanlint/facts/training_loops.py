@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts.apply import record
-from nanlint.facts.training import CLIP_ARGUMENTS, Event
+from nanlint.facts.training import CLIP_ARGUMENTS, Event, is_switched_on
 from nanlint.site import ancestry
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Loop:
         return [e for e in self.events if e.word in words]
 
     def around(self, event: Event) -> tuple[list[Event], list[Event]]:
-        """The events before and after, without those of other branches. A step that is none of an optimizer is left out."""
+        """The events before and after, without those of other branches, and without steps of what is no optimizer."""
         steps = {id(s) for s in self.steps}
         at = self.events.index(event)
         seen = [e if (e.word != "step" or id(e) in steps) and not exclusive(e, event) else None for e in self.events]
@@ -51,13 +51,14 @@ class Loop:
 
     def is_clipped(self, step: Event) -> bool:
         made = step.receiver.made_by if step.receiver.kind == "optimizer" else None
-        if made is not None and any(made.args[k].number != 0 and made.args[k].kind != "none" for k in CLIP_ARGUMENTS & made.args.keys()):
+        if made is not None and any(is_switched_on(made.args[k]) for k in CLIP_ARGUMENTS & made.args.keys()):
             return True
         return any(not exclusive(c, step) for c in self.words("clip", "option", "wrapped"))
 
     def is_engine(self, step: Event) -> bool:
         """Backward and step are methods of one object, as DeepSpeed's, which clips by its own configuration."""
-        return step.receiver.kind == "unknown" and any(b.receiver.ident == step.receiver.ident for b in self.words("backward"))
+        engine = step.receiver
+        return engine.kind == "unknown" and any(b.receiver.ident == engine.ident for b in self.words("backward"))
 
     def shown(self, step: Event) -> Place:
         """Where a reader sees the step: the call of a `step` that wraps it, else the step itself."""
@@ -106,9 +107,8 @@ class Training:
 
     def is_clipped_elsewhere(self, step: Event) -> bool:
         """The same line is clipped when it runs as part of another definition, or as called from there."""
-        return any(
-            s.place.node is step.place.node and loop.is_clipped(s) for t in self.others for loop in t.loops for s in loop.steps
-        )
+        loops = [loop for training in self.others for loop in training.loops]
+        return any(s.place.node is step.place.node and loop.is_clipped(s) for loop in loops for s in loop.steps)
 
     def trainer_clips(self) -> bool | None:
         """Some Lightning Trainer in the file clips; None when none is in view, or what it is given is not."""
@@ -231,8 +231,10 @@ def _loops(training: Training, all_events: Sequence[Event]) -> Iterator[Loop]:
         while chain and not any(_is_within(b, chain) for b in events if b.word == "backward"):
             chain = chain[:-1]
         chains[id(step)] = chain if any(b.word == "backward" for b in events) else step.loops[:1]
-    shortest = [c for c in dict.fromkeys(chains.values()) if not any(_starts(c, d) for d in chains.values() if d is not c and d != c)]
-    for chain in shortest:
+    distinct = list(dict.fromkeys(chains.values()))
+    for chain in distinct:
+        if any(_starts(chain, other) for other in distinct if other != chain):
+            continue
         inside = [e for e in events if _is_within(e, chain)]
         mine = [s for s in steps if _starts(chains[id(s)], chain)]
         if chain or not training.in_module:
