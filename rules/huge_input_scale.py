@@ -6,11 +6,13 @@ HUGE = 1e4
 RANDOM = frozenset({"rand", "randn", "rand_like", "randn_like"})
 # they leave the scale of their (first) operand as it is
 KEEPS = frozenset(
-    """view reshape transpose permute squeeze unsqueeze expand flatten contiguous clone detach repeat repeat_interleave t movedim
-    swapaxes broadcast_to narrow unflatten ravel float double to type type_as index cpu cuda requires_grad_ neg abs real imag
-    conj relu leaky_relu complex view_as_real view_as_complex cat stack pad flip roll select chunk split add sub nan_to_num""".split()
+    """view reshape transpose permute squeeze unsqueeze expand flatten contiguous clone detach repeat repeat_interleave
+    t movedim swapaxes broadcast_to narrow unflatten ravel float double to type type_as index cpu cuda requires_grad_
+    neg abs real imag conj relu leaky_relu complex view_as_real view_as_complex cat stack pad flip roll select chunk split
+    add sub nan_to_num""".split()
 )
-LAYERS = "linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm_cell"
+LAYERS = """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell
+lstm_cell"""
 
 
 @rule(
@@ -23,9 +25,9 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    Layers are initialised for inputs of the order of one. With inputs of 10,000 the activations are as large, a squared loss is of
-    the order of 1e8, and so are its gradients: the first steps throw the weights far away, and exp, softmax and float16
-    overflow at once.
+    Layers are initialised for inputs of the order of one. With inputs of 10,000 the activations are as large, a squared
+    loss is of the order of 1e8, and so are its gradients: the first steps throw the weights far away, and exp and
+    float16 overflow at once.
 
     ## Bad
 
@@ -55,8 +57,8 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    Only `rand`, `randn` and their like times literal factors of 10,000 or more, on their way to a linear, convolutional or
-    recurrent layer or into a model, past nothing that changes their scale. Data from files is of unknown scale.
+    Only `rand`, `randn` and their like times literal factors of 10,000 or more, on their way to a linear, convolutional
+    or recurrent layer or into a model, past nothing that changes their scale. Data from files is of unknown scale.
     """
     if site.op == "model-call" and not site.is_model(site.payload):
         return
@@ -67,12 +69,11 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
         product, factor = scaled
         node = product.place.node
         into = f"`{site.op}`" if site.op != "model-call" else f"`{site.show(site.node)}`"
-        yield site.report(
-            LIKELY,
-            f"`{site.show(node)}` is of the order of {factor:g} where it enters {into} on line {site.row(site.place)}: losses and gradients "
-            "overflow or throw the weights away; bring the data to mean 0 and standard deviation 1",
-            at=product.place,
+        size = f"is of the order of {factor:g} where it enters {into} on line {site.row(site.place)}"
+        harm = (
+            "losses and gradients overflow or throw the weights away; bring the data to mean 0 and standard deviation 1"
         )
+        yield site.report(LIKELY, f"`{site.show(node)}` {size}: {harm}", at=product.place)
         return
 
 
@@ -88,8 +89,8 @@ def _scaled(
     args = [v for v in made.args.values() if v.kind in ("tensor", "unknown", "number")]
     if made.op in KEEPS:
         candidates = args[:2] if made.op in ("add", "sub", "complex") else args[:1]
-        found = [s for v in candidates if v.kind != "number" and (s := _scaled(v, factor, product, largest, depth + 1)) is not None]
-        return found[0] if found else None
+        found = (_scaled(v, factor, product, largest, depth + 1) for v in candidates if v.kind != "number")
+        return next((scaled for scaled in found if scaled is not None), None)
     if made.op in ("mul", "div") and len(args) == 2:
         left, right = args
         if right.number is not None and right.number != 0:

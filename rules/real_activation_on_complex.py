@@ -3,14 +3,18 @@ from collections.abc import Iterator
 from nanlint.api import CERTAIN, LIKELY, POSSIBLE, Operand, Report, Site, complex_origin, ops_on_complex, rule
 
 ACTIVATIONS = frozenset(
-    """relu relu6 leaky_relu prelu rrelu elu celu selu gelu mish hardswish softplus softshrink hardshrink hardtanh hardsigmoid
-    logsigmoid threshold glu""".split()
+    """relu relu6 leaky_relu prelu rrelu elu celu selu gelu mish hardswish softplus softshrink hardshrink hardtanh
+    hardsigmoid logsigmoid threshold glu""".split()
 )
 ORDERED = frozenset(
-    """lt le gt ge max min amax amin aminmax argmax argmin argsort maximum minimum fmax fmin sort msort topk kthvalue median
-    nanmedian mode cummax cummin clamp clamp_min clamp_max quantile nanquantile""".split()
+    """lt le gt ge max min amax amin aminmax argmax argmin argsort maximum minimum fmax fmin sort msort topk kthvalue
+    median nanmedian mode cummax cummin clamp clamp_min clamp_max quantile nanquantile""".split()
 )
 POLES = {"tanh": "pi/2 i", "sigmoid": "pi i", "silu": "pi i", "tanhshrink": "pi/2 i"}
+MANGLED = {
+    "rms_norm": (LIKELY, "divides by the root of the mean of z * z, which can be 0: take that of z.abs().square()"),
+    "nan_to_num": (POSSIBLE, "fills the two parts apart and leaves half of a bad number: use torch.where"),
+}
 # it takes the mean of complex numbers only where the output has one element
 AVERAGED = frozenset({"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"})
 AT = ops_on_complex("raises", "mangles") | AVERAGED | frozenset(POLES)
@@ -27,11 +31,11 @@ def real_activation_on_complex(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    Complex numbers have no order, so nothing that cuts, compares or sorts is defined on them. torch 2.13 raises for relu
-    and most other activations, for softmax, dropout, pooling, batch, layer and group normalisation, clamp, max and sort.
-    It goes on with a wrong result for RMSNorm, which takes the mean of `z * z` instead of `|z| ** 2`, and for
-    `nan_to_num`, which treats the two parts apart. tanh, sigmoid and SiLU are computed as complex functions, which are
-    not bounded: near their poles they give inf.
+    Complex numbers have no order, so nothing that cuts, compares or sorts is defined on them. torch 2.13 raises for
+    relu and most other activations, for softmax, dropout, pooling, batch, layer and group normalisation, clamp, max
+    and sort. It goes on with a wrong result for RMSNorm, which takes the mean of `z * z` instead of `|z| ** 2`, and
+    for `nan_to_num`, which treats the two parts apart. tanh, sigmoid and SiLU are computed as complex functions, which
+    are not bounded: near their poles they give inf.
 
     ## Bad
 
@@ -69,27 +73,24 @@ def real_activation_on_complex(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    Tensors are complex by what made them: a dtype, a complex factor, `torch.complex`, `polar`, the fft, a layer with complex
-    weights. A parameter without an annotation is not taken for complex. tanh, sigmoid and SiLU give a `possible` finding.
-    numpy, which does sort and clip complex arrays, is left alone.
+    Tensors are complex by what made them: a dtype, a complex factor, `torch.complex`, `polar`, the fft, a layer with
+    complex weights. A parameter without an annotation is not taken for complex. tanh, sigmoid and SiLU give a
+    `possible` finding. numpy, which does sort and clip complex arrays, is left alone.
     """
     z = next((o for o in site.operands.values() if o.value.is_complex and o.value.kind in ("tensor", "unknown")), None)
     if z is None or _does_nothing(site):
         return
     what = f"`{site.op}` of `{site.show(z)}`, which is {z.value.dtype}{_origin(site, z)}"
-    known = site.is_tensor(z.value) or (site.op in ORDERED and z.value.kind == "unknown")
     if site.op in POLES:
-        yield site.report(
-            POSSIBLE, f"{what}, is not bounded: it gives inf near its poles, such as {POLES[site.op]}; {PARTS}, or bound z.abs()", at=site.place
-        )
-    elif site.op == "rms_norm":
-        yield site.report(LIKELY, f"{what}, divides by the root of the mean of z * z, which can be 0: divide by z.abs().square().mean().sqrt()",
-                          at=site.place)  # fmt: skip
-    elif site.op == "nan_to_num":
-        yield site.report(POSSIBLE, f"{what}, fills the real and the imaginary part apart and leaves half of a bad number: use torch.where",
-                          at=site.place)  # fmt: skip
+        poles = f"it gives inf near its poles, such as {POLES[site.op]}"
+        yield site.report(POSSIBLE, f"{what}, is not bounded: {poles}; {PARTS}, or bound z.abs()", at=site.place)
+    elif site.op in MANGLED:
+        confidence, wrong = MANGLED[site.op]
+        yield site.report(confidence, f"{what}, {wrong}", at=site.place)
     else:
-        yield site.report(CERTAIN if known else LIKELY, f"{what}, raises in torch 2.13: {_cure(site.op)}", at=site.place)
+        certain = site.is_tensor(z.value) or site.op in ORDERED
+        message = f"{what}, raises in torch 2.13: {_cure(site.op)}"
+        yield site.report(CERTAIN if certain else LIKELY, message, at=site.place)
 
 
 def _does_nothing(site: Site) -> bool:

@@ -24,10 +24,10 @@ def real_loss_on_complex(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    A loss is a real number. torch 2.13 raises for complex tensors in `mse_loss`, `smooth_l1_loss`, `huber_loss`, the cross
-    entropies and most other losses; the Poisson, Gaussian and soft margin losses go on and return a complex number, and
-    so does a hand-written `((z - t) ** 2).mean()`, which is not the squared distance. `backward()` of a complex number
-    raises.
+    A loss is a real number. torch 2.13 raises for complex tensors in `mse_loss`, `smooth_l1_loss`, `huber_loss`, the
+    cross entropies and most other losses; the Poisson, Gaussian and soft margin losses go on and return a complex
+    number, and so does a hand-written `((z - t) ** 2).mean()`, which is not the squared distance. `backward()` of a
+    complex number raises.
 
     ## Bad
 
@@ -53,29 +53,26 @@ def real_loss_on_complex(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    `l1_loss` and the triplet losses take the magnitude of the difference, which is right, and are left alone. Tensors are
-    complex by what made them; a parameter without an annotation is not taken for complex.
+    `l1_loss` and the triplet losses take the magnitude of the difference, which is right, and are left alone. Tensors
+    are complex by what made them; a parameter without an annotation is not taken for complex.
     """
     z = next((o for o in site.operands.values() if o.value.is_complex and o.value.kind in ("tensor", "unknown")), None)
     if z is None:
         return
     is_ = f"`{site.show(z)}` is {z.value.dtype}{_origin(site, z)}"
     if site.op == "complex-backward":
-        yield site.report(CERTAIN, f"backward() raises in torch 2.13 because {is_}: make the loss real, such as (z - t).abs().square().mean()",
-                          at=site.place)  # fmt: skip
+        message = f"backward() raises in torch 2.13 because {is_}: make the loss real, as (z - t).abs().square().mean()"
+        yield site.report(CERTAIN, message, at=site.place)
         return
-    first = next(iter(site.operands.values())).value
+    first = site.input.value
     if site.op in REAL_INPUT and not first.is_complex:
         return
     certain = CERTAIN if site.is_tensor(z.value) else LIKELY
     if (site.op in COMPLEX_RESULT and first.is_complex) or (site.op in COMPLEX_TARGET and not first.is_complex):
-        yield site.report(
-            certain, f"`{site.op}` gives a complex loss, whose backward() raises, because {is_}: make a real loss of z.abs(), z.real or z.imag",
-            at=site.place,
-        )  # fmt: skip
-        return
-    cure = CURES.get(site.op, "take it of z.abs(), or of z.real and of z.imag")
-    yield site.report(certain, f"`{site.op}` raises in torch 2.13 because {is_}: {cure}", at=site.place)
+        wrong, cure = "gives a complex loss, whose backward() raises,", "make it of z.abs(), z.real or z.imag"
+    else:
+        wrong, cure = "raises in torch 2.13", CURES.get(site.op, "take it of z.abs(), or of z.real and of z.imag")
+    yield site.report(certain, f"`{site.op}` {wrong} because {is_}: {cure}", at=site.place)
 
 
 def _origin(site: Site, z: Operand) -> str:

@@ -13,8 +13,8 @@ def unknown_torch_function(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    `F.complex_relu` and other plausible names exist nowhere in torch. Python finds out when the line runs: in the forward
-    pass, in the branch of a loss that is taken late, after hours of training.
+    `F.complex_relu` and other plausible names exist nowhere in torch. Python finds out when the line runs: in the
+    forward pass, in the branch of a loss that is taken late, after hours of training.
 
     ## Bad
 
@@ -44,9 +44,9 @@ def unknown_torch_function(site: Site) -> Iterator[Report]:
     ## Known limits
 
     The names are the public ones of torch 2.13 in torch, torch.nn, torch.nn.functional, torch.optim, torch.special,
-    torch.linalg, torch.fft, torch.distributions and torch.Tensor; a newer torch may have more. Silent within code that asks
-    first: `hasattr`, `getattr` with a default, a test of the version, `try` with a handler that catches the error, and in a
-    file that sets the attribute itself.
+    torch.linalg, torch.fft, torch.distributions and torch.Tensor; a newer torch may have more. Silent within code that
+    asks first: `hasattr`, `getattr` with a default, a test of the version, `try` with a handler that catches the error,
+    and in a file that sets the attribute itself.
     """
     name: str = site.payload
     raises = "ImportError" if "import" in type(site.node).__name__.lower() else "AttributeError"

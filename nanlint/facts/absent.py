@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     from nanlint.facts.frame import Frame
 
-ASKS = re.compile(r"hasattr|getattr|(?i:version|available|supports|requires)|(?i:torch)_?\d|(?i:torch_(?:ge|gt|lt|le|geq)\b)|\bHAS_|_HAS_")
+ASKS = re.compile(
+    r"hasattr|getattr|(?i:version|available|supports|requires)|(?i:torch)_?\d|(?i:torch_(?:ge|gt|lt|le|geq)\b)|\bHAS_|_HAS_"
+)
 CATCHES = frozenset({"AttributeError", "ImportError", "ModuleNotFoundError", "Exception", "BaseException", "NameError"})
+SUPPRESSES = re.compile(r"suppress.*(?:Error|Exception)")
+LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 Block = list[ast.stmt]
 
 
@@ -32,7 +36,7 @@ def note(frame: Frame, full: str, node: cst.CSTNode) -> None:
 
 
 def is_guarded(text: str, row: int, name: str) -> bool:
-    """Code around that row copes with torch lacking the name: a `hasattr`, a test of the version, a `try`, or it adds the name."""
+    """Code around that row copes with torch lacking the name: by `hasattr`, a test of the version or a `try`."""
     tree = _tree(text)
     if tree is None:
         return True
@@ -64,9 +68,8 @@ def _flags(text: str) -> tuple[frozenset[str], frozenset[str]]:
                     flags.add(target.id)
                 if isinstance(target, ast.Attribute):
                     added.add(target.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and len(node.args) > 1:
-            if isinstance(node.args[1], ast.Constant):
-                added.add(str(node.args[1].value))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "setattr":
+            added.update(str(argument.value) for argument in node.args[1:2] if isinstance(argument, ast.Constant))
     return frozenset(flags), frozenset(added)
 
 
@@ -94,9 +97,8 @@ def _asks(node: ast.AST, row: int, flags: frozenset[str]) -> bool:
     elif isinstance(node, ast.Try):
         if any(_catches(handler.type) for handler in node.handlers):
             return True
-    elif isinstance(node, ast.With):
-        if any("suppress" in (shown := ast.unparse(item.context_expr)) and ("Error" in shown or "Exception" in shown) for item in node.items):
-            return True
+    elif isinstance(node, ast.With) and any(SUPPRESSES.search(ast.unparse(item.context_expr)) for item in node.items):
+        return True
     for decorator in getattr(node, "decorator_list", ()):
         if _is_test(decorator, flags):
             return True
@@ -104,7 +106,9 @@ def _asks(node: ast.AST, row: int, flags: frozenset[str]) -> bool:
 
 
 def _is_test(test: ast.expr, flags: frozenset[str]) -> bool:
-    return ASKS.search(ast.unparse(test)) is not None or any(isinstance(n, ast.Name) and n.id in flags for n in ast.walk(test))
+    if ASKS.search(ast.unparse(test)) is not None:
+        return True
+    return any(isinstance(n, ast.Name) and n.id in flags for n in ast.walk(test))
 
 
 def _catches(type_: ast.expr | None) -> bool:
@@ -125,7 +129,8 @@ def _leaves_first(block: Block, row: int, flags: frozenset[str]) -> bool:
     for statement in block:
         if statement.lineno > row:
             return False
-        if isinstance(statement, ast.If) and (statement.end_lineno or row) < row and _is_test(statement.test, flags):
-            if isinstance(statement.body[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break)):
-                return True
+        if not isinstance(statement, ast.If) or not isinstance(statement.body[-1], LEAVES):
+            continue
+        if (statement.end_lineno or row) < row and _is_test(statement.test, flags):
+            return True
     return False
