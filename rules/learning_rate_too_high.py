@@ -73,8 +73,8 @@ def learning_rate_too_high(site: Site) -> Iterator[Report]:
             what = f"lr={shown}" if shown[:1] in "0123456789." else f"lr={shown}, which is {given:g},"
             yield site.report(
                 LIKELY,
-                f"{what} is far too high for {site.payload}: from {limit:g} on small nets stop learning or diverge, and "
-                "the loss may overflow; start at the default and raise it step by step",
+                f"{what} is far too high for {site.payload}: from {limit:g} on small nets stop learning or diverge; "
+                "start at the default and raise it step by step",
                 at=site.place,
             )
             return

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Env, Frame, Place
     from nanlint.source import ClassEntry, Definition
 
-CLIPS = re.compile(r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm)|(?:grad|norm)\w*?_?clip|gradclip")
+CLIPS = re.compile(
+    r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm(?!al))|(?:grad|norm(?!al))\w*?_?clip"
+)
 PREPARES = re.compile(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
-READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|check|test|plot|compute)_")
+READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|test|plot)_")
 CLIP_ARGUMENTS = frozenset(
     {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients",
      "gradient_clipping", "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}
