@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, rule
+from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, rule, same
 
 OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
 OVER = "log-of-nonpositive division-by-zero-tensor normalised-by-own-scale sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
@@ -70,7 +70,9 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
     made = site.result.range
     if made is None or INF not in made:
         return None
-    return LIKELY if site.is_tensor(value) else POSSIBLE
+    # a mask that looks at the exponent says that it gets too large
+    asked = any(same(part, value) for mask in site.masks for part in ancestry(mask))
+    return LIKELY if asked and site.is_tensor(value) else POSSIBLE
 
 
 def _tests_for_infinity(mask: Value) -> bool:

@@ -9,7 +9,7 @@ from nanlint.facts import emptiness, relations
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
-from nanlint.interval import INF, Interval
+from nanlint.interval import INF, Interval, at_least
 from nanlint.ops import TABLE
 from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
@@ -74,7 +74,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         )
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
     dtype = result_dtype(op, values)
-    args = Operands(_scalars_in_format(values, dtype) if op.name in ARITHMETIC else values)
+    args = Operands(_scalars_in_format(_divided_by_number(op, values), dtype) if op.name in ARITHMETIC else values)
     range_ = op.shape(args)
     reach = _reach(op, inputs, range_)
     refined = relations.refine(frame, op, values, range_, reach)
@@ -237,7 +237,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
 
 def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     if range_ is None:
-        known = [v.reach for v in inputs if v.kind != "number"] or [Confidence.LIKELY]
+        # numbers from elsewhere are sizes and settings, not data
+        known = [v.reach for v in inputs if v.kind != "number"] or [Confidence.POSSIBLE if inputs else Confidence.LIKELY]
         return min(Confidence.LIKELY, *known)
     if op.name not in PASSES:
         return op.attains
@@ -262,6 +263,15 @@ PASSES = frozenset(
     where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack tensor as_tensor
     """.split()
 )
+
+
+def _divided_by_number(op: Op, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A size or setting that divides is taken not to be zero: Python raises at 0, and a size of 0 leaves nothing to divide."""
+    other = values.get("other")
+    if op.name != "div" or other is None or other.kind != "number" or other.range is None or other.range.point is not None:
+        return values
+    least = other.range.meet(at_least(1.0)) if other.op in ("size", "len", "numel") else other.range.without_zero()
+    return {**values, "other": other.but(range=least)}
 
 
 def _scalars_in_format(values: Mapping[str, Value], dtype: str | None) -> Mapping[str, Value]:

@@ -195,7 +195,8 @@ def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Opera
         merged = merged.but(ident=value.ident)
     if merged.kind != "tensor":
         known = merged.kind == "number" and merged.range is not None
-        merged = merged.but(kind="tensor", reach=merged.reach if known else min(merged.reach, Confidence.LIKELY))
+        sure = merged.reach if known else Confidence.POSSIBLE if merged.kind == "number" else min(merged.reach, Confidence.LIKELY)
+        merged = merged.but(kind="tensor", reach=sure)
     return {**bound, "input": Operand(merged, first.node)}
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Env
     from nanlint.ops.op import Op
 
+NOT = frozenset({"logical_not", "bitwise_not"})
 MASKING = frozenset({"bitwise_not", "bitwise_and", "bitwise_or", "logical_not", "logical_and", "logical_or"})
 
 
@@ -45,6 +46,9 @@ def selects_some(env: Env, mask: Value) -> bool:
     words = ("some",) if is_mask(mask) else ("some", "nonempty", "several")
     if any((word, value.ident) in env.marks for value in (mask, strip_views(mask)) for word in words):
         return True
+    inner = first_arg(mask)
+    if mask.op in NOT and inner is not None and ("not all", inner.ident) in env.marks:
+        return True
     # `labels == c` for c in `labels.unique()`
     left, right = mask.arg("input"), mask.arg("other")
     if mask.op != "eq" or left is None or right is None:
@@ -55,7 +59,8 @@ def selects_some(env: Env, mask: Value) -> bool:
 def empties(env: Env, op: Op, values: Mapping[str, Value]) -> tuple[bool, str | None]:
     """Whether the result may be empty in its turn, and what the op gives in that case if that is not finite."""
     found = [v for v in values.values() if v.maybe_empty and v.kind in ("tensor", "unknown", "number")]
-    if not found or any(known_nonempty(env, v) for v in found):
+    # the rows of a stack are as many as were listed
+    if not found or op.name in ("stack", "cat") or any(known_nonempty(env, v) for v in values.values()):
         return False, None
     if not op.reduces:
         return True, None

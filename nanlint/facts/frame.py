@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from nanlint.site import Site
     from nanlint.source import ClassEntry, Definition, Source
 
-MAX_DEPTH = 4
+MAX_DEPTH = 3
 MAX_STEPS = 40_000
+MAX_INLINED_STEPS = 2_000
 
 
 class GiveUp(Exception):
@@ -77,7 +78,7 @@ class Session:
     tensors: set[int] = field(default_factory=set)
     models: set[int] = field(default_factory=set)
     interned: dict[Hashable, int] = field(default_factory=dict)
-    calls: dict[Hashable, Value] = field(default_factory=dict)
+    calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
     instances: dict[str, Value] = field(default_factory=dict)
     classes: dict[str, Any] = field(default_factory=dict)
     module: Frame | None = None
@@ -87,6 +88,7 @@ class Session:
     muted: int = 0
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
     steps: int = 0
+    inlined: int = 0
     counter: int = 0
 
     def fresh(self) -> int:
@@ -161,7 +163,7 @@ class Frame:
         learned = self.env.facts.get(value.ident)
         if learned is not None and value.kind in ("tensor", "number", "unknown"):
             value = narrowed(value, learned)
-        return value
+        return value if not self.env.marks else tested(self.env, value)
 
     def execute(self, node: cst.BaseStatement) -> bool:
         """Run a statement; False when control does not go on behind it."""
@@ -192,6 +194,13 @@ class Frame:
             yield env
         finally:
             self.env = before
+
+
+def tested(env: Env, value: Value) -> Value:
+    """The value, behind a comparison of it with a limit that is not known."""
+    if value.reach > Confidence.POSSIBLE and ("tested", value.ident) in env.marks and value.kind in ("tensor", "unknown"):
+        return value.but(reach=Confidence.POSSIBLE)
+    return value
 
 
 def narrowed(value: Value, learned: Interval) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nanlint.facts import emptiness
 from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
@@ -66,7 +67,7 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
     for name in names:
         values = [env.vars[name] for env in envs if name in env.vars]
         # each path may have narrowed the variable in its own way
-        seen = [narrowed(v, e.facts[v.ident]) if v.ident in e.facts else v for v, e in _bound(name, envs)]
+        seen = [_seen(v, e) for v, e in _bound(name, envs)]
         same = all(v is values[0] for v in values)
         vars_[name] = values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen, join)
     facts: dict[int, Interval] = {}
@@ -81,6 +82,15 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
     for env in envs[1:]:
         marks &= env.marks
     return Env(vars_, facts, marks)
+
+
+def _seen(value: Value, env: Env) -> Value:
+    """The value with what its path has taught."""
+    if value.ident in env.facts:
+        value = narrowed(value, env.facts[value.ident])
+    if value.maybe_empty and emptiness.known_nonempty(env, value):
+        value = value.but(maybe_empty=False)
+    return value
 
 
 def _bound(name: str, envs: list[Env]) -> list[tuple[Value, Env]]:
@@ -119,6 +129,12 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
     elif op == "all" and inner is not None:
         if truth:
             teach(env, inner, True)
+        else:
+            _mark(env, "not all", inner)
+    elif op == "isclose" and inner is not None:
+        other = condition.arg("other")
+        if other is not None and not truth:
+            _compare(env, "ne", inner, other)
     elif op == "any" and inner is not None:
         if truth:
             _mark(env, "some", inner)
@@ -148,6 +164,9 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
         if how in ("gt", "ne") and other.kind != "number":
             env.mark(f"{how} {other.ident}", one.ident)
         if other.range is None:
+            if how != "eq" and other.kind in ("number", "unknown"):
+                # a limit that is not known is taken for the guard that it nearly always is
+                env.mark("tested", one.ident)
             continue
         range_: Interval | None = None
         if how == "lt":

@@ -149,6 +149,8 @@ def is_shifted_by_max(value: Value) -> bool:
 
 def refine(frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     """The sharper range and reach, or None where the operands are in no known relation."""
+    if op.name == "add":
+        return _add(frame, values, range_, reach)
     rule = RELATIONS.get(op.name)
     found = rule(values, range_, reach) if rule else None
     return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.marks else found
@@ -203,7 +205,7 @@ def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     return (magnitude * magnitude).meet(NONNEGATIVE), min(left.reach, Confidence.CERTAIN)
 
 
-def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
     if left is not None and right is not None and left.op == right.op == "exp" and _opposite(first_arg(left), first_arg(right)):
         return at_least(2.0), reach
@@ -217,6 +219,10 @@ def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
             lost = known.is_half and other.number is not None and round_to(exactly(other.number), known.dtype or "").point == 0
             return (None, reach) if lost else (None, Confidence.POSSIBLE)
+        # `running_var + eps`, both from elsewhere
+        bare = other.kind == "unknown" and other.made_by is None and other.ident not in frame.session.tensors
+        if bare and known.range is None and other.range is None:
+            return None, Confidence.POSSIBLE
         wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
         if wide and other.number is not None and 0 < other.number <= SMALL:
             return range_, Confidence.POSSIBLE
@@ -224,6 +230,13 @@ def _add(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
             return None, Confidence.POSSIBLE
     return None
+
+
+def _addcmul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """`moment.addcmul(gradient, gradient)` is a running sum of squares."""
+    first, second = values.get("tensor1"), values.get("tensor2")
+    squares = first is not None and second is not None and first.ident == second.ident
+    return (None, Confidence.POSSIBLE) if squares and range_ is None else None
 
 
 def _opposite(a: Value | None, b: Value | None) -> bool:
@@ -321,7 +334,7 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
 
 
 RELATIONS = {
-    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "add": _add, "div": _div, "sum": _sum, "pow": _pow,
+    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
 }  # fmt: skip
 __all__ = [
     "FINITE", "INF", "LARGEST", "NORMS", "ONE", "SMALLEST", "SUMS", "SYMMETRIC_UNIT", "UNIT", "VIEWS",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
-from nanlint.facts.frame import narrowed
+from nanlint.facts.frame import narrowed, tested
 from nanlint.facts.narrow import teach
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
@@ -32,6 +32,7 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
         teach(env, condition, truth)
         if value.ident in env.facts:
             value = narrowed(value, env.facts[value.ident])
+        value = tested(env, value)
     if value.hazards:
         value = repair(frame, value, node, mask=condition)
     if value.range is not None and value.made_by is not None:
@@ -45,7 +46,9 @@ def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
     range_: Interval | None = None
     if taken.range is not None and other.range is not None:
         range_ = taken.range.join(other.range)
-    reach = max(taken.reach, other.reach) if range_ is not None else min(Confidence.LIKELY, taken.reach)
+    # an unknown number is filled in as the guard that it nearly always is
+    unknown = [v.reach for v in (taken, other) if v.range is None and v.kind != "number"]
+    reach = min(Confidence.LIKELY, *unknown) if unknown else Confidence.POSSIBLE
     if range_ is not None:
         # only the branch that reaches an end says how surely it is reached
         reach = min(
