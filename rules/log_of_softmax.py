@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 from nanlint.api import CERTAIN, POSITIVE, Report, Site, rule, softmax_of, unguarded
 
+GAPS = {"float16": 18, "bfloat16": 93, "float64": 746}
 OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
 
 
@@ -44,9 +45,10 @@ def log_of_softmax(site: Site) -> Iterator[Report]:
     made = softmax_of(unguarded(x.value))
     if not made or site.is_repaired or x.value.range is None or x.value.range.without_nan().within(POSITIVE):
         return
+    gap = GAPS.get(x.value.dtype or "", 104)
     yield site.report(
         CERTAIN,
-        f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is 104 below the largest"
+        f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is {gap} below the largest"
         f"{site.because(x.value)}, which gives -inf and a nan gradient: use log_softmax",
         at=x,
         covers=made,

@@ -122,8 +122,8 @@ def _judge(site: Site, *halves: _Half) -> Iterator[Report]:
     clamp = "clamp p to [1e-6, 1 - 1e-6]" if len(doubts) == 2 else "clamp p on both sides, with a bound its dtype holds"
     yield site.report(
         max(doubts.values()),
-        f"hand-written binary cross entropy is inf or nan where p is exactly {ends}{_vanished(halves)}"
-        f"{site.because(p)}: use F.binary_cross_entropy_with_logits, or {clamp}",
+        f"hand-written binary cross entropy is inf or nan where p is exactly {ends}"
+        f"{_vanished(halves) or site.because(p)}: use F.binary_cross_entropy_with_logits, or {clamp}",
         covers=tuple(a for half in halves for a in (half.application, *sigmoid_of(half.p))),
     )
 
