@@ -8,8 +8,8 @@ RANDOM = frozenset({"rand", "randn", "rand_like", "randn_like"})
 KEEPS = frozenset(
     """view reshape transpose permute squeeze unsqueeze expand flatten contiguous clone detach repeat repeat_interleave
     t movedim swapaxes broadcast_to narrow unflatten ravel float double to type type_as index cpu cuda requires_grad_
-    neg abs real imag conj relu leaky_relu complex view_as_real view_as_complex cat stack pad flip roll select chunk split
-    add sub nan_to_num""".split()
+    neg abs real imag conj relu leaky_relu complex view_as_real view_as_complex cat stack pad flip roll select chunk
+    split add sub nan_to_num""".split()
 )
 LAYERS = """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell
 lstm_cell"""

@@ -31,7 +31,11 @@ def note(frame: Frame, full: str, node: cst.CSTNode) -> None:
     if "unknown-name" not in session.listened or session.muted or not is_absent(full):
         return
     row = session.row(frame.place(node))
-    if not is_guarded(session.source.text, row, full.rpartition(".")[2]):
+    place, _, name = full.rpartition(".")
+    # torch.npu.empty_cache(): packages for other devices put their modules into torch
+    if place == "torch" and re.search(rf"\b{name}\.\w", session.source.text):
+        return
+    if not is_guarded(session.source.text, row, name):
         record(frame, "unknown-name", {}, node, frame.unknown(), full)
 
 
