@@ -45,7 +45,7 @@ def unknown_torch_function(site: Site) -> Iterator[Report]:
 
     The names are the public ones of torch 2.13 in torch, torch.nn, torch.nn.functional, torch.optim, torch.special,
     torch.linalg, torch.fft, torch.distributions and torch.Tensor; a newer torch may have more. Silent within code that
-    asks first (`hasattr`, `getattr` with a default, a test of the version, `try` with a handler that catches the error),
+    asks first (`hasattr`, `getattr` with a default, a test of the version, `try` with a handler that catches it),
     in a file that sets the attribute itself, and for modules that packages for other devices add (`torch.npu.x`).
     """
     name: str = site.payload

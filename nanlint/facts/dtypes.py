@@ -85,7 +85,7 @@ def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
     given = values.get("dtype")
     if given is not None and given.kind != "none" and "dtype" not in op.constructor:
         return of_argument(given)
-    tensors = [v for v in values.values() if v.kind in ("tensor", "unknown")]
+    tensors = [v for name, v in values.items() if v.kind in ("tensor", "unknown") and name != "condition"]
     match op.dtype:
         case "bool":
             return "bool"
@@ -147,4 +147,6 @@ def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value]) -> str 
         return "float32"
     if any(not v.is_literal and v.dtype is None for v in numbers):
         return None
+    if set(dtypes) == {"bool"} and any(v.dtype != "bool" for v in numbers):
+        return "int64"
     return dtypes[0] if len(set(dtypes)) == 1 else next((d for d in dtypes if d != "bool"), None)
