@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import absent
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
-from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
+from nanlint.facts.functions import ClassRef, Instance, invoke
 from nanlint.facts.lookup import CONSTANTS, constant, dotted
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
-NUMBER_ATTRIBUTES = frozenset({"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"})
+NUMBER_ATTRIBUTES = frozenset(
+    {"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"}
+)
 
 
 def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
@@ -74,13 +76,13 @@ def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
 def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:
     facts = DTYPES.get(dtype) or DTYPES["float32"]
     number = {
-        "eps": facts.eps, "max": facts.max, "min": facts.min, "tiny": facts.smallest_normal, "smallest_normal": facts.smallest_normal,
+        "eps": facts.eps, "max": facts.max, "min": facts.min, "tiny": facts.smallest_normal,
+        "smallest_normal": facts.smallest_normal,
         "resolution": facts.eps, "smallest_subnormal": facts.smallest,
     }.get(name)  # fmt: skip
     if number is None:
         return frame.unknown(kind="number")
-    made = literal(number, frame.session.intern(("finfo", dtype, name)))
-    return made
+    return literal(number, frame.session.intern(("finfo", dtype, name)))
 
 
 def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.CSTNode) -> Value:
@@ -117,11 +119,12 @@ def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Val
     if name == "dtype" and value.dtype is not None:
         return dotted(frame, f"torch.{value.dtype}")
     if name == "dtype":
-        return Value(ident=session.intern(("dtype", value.ident)), made_by=Application("dtype", {"input": value}, frame.place(node)))
+        return Value(
+            ident=session.intern(("dtype", value.ident)),
+            made_by=Application("dtype", {"input": value}, frame.place(node)),
+        )
     if name == "grad":
         return Value("tensor", None, Confidence.LIKELY, session.intern(("attr", value.ident, name)), grad=False,
                      made_by=Application("grad", {"input": value}, frame.place(node)))  # fmt: skip
     found = value.ref.get(name) if value.kind == "unknown" and isinstance(value.ref, dict) else None
     return found if found is not None else Value(ident=session.intern(("attr", value.ident, name)))
-
-

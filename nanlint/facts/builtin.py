@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SEQUENCES = frozenset({"list", "tuple", "sorted", "reversed", "set", "iter", "frozenset"})
 
 
-def call(frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def call(
+    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     """The result of a builtin; unknown for those that say nothing about numbers."""
     values = [operand.value for operand in positional]
     first = values[0] if values else None
@@ -30,7 +32,9 @@ def call(frame: Frame, name: str, positional: Sequence[Operand], keywords: Mappi
     if name == "super":
         receiver = next(iter(frame.env.vars.values()), None)
         owner = frame.owner
-        return Value("super", ident=session.fresh(), ref=(owner, receiver if receiver and receiver.kind == "instance" else None))
+        return Value(
+            "super", ident=session.fresh(), ref=(owner, receiver if receiver and receiver.kind == "instance" else None)
+        )
     if first is None:
         return frame.unknown()
     if name == "len":
@@ -48,7 +52,11 @@ def call(frame: Frame, name: str, positional: Sequence[Operand], keywords: Mappi
     if name == "range":
         return Value("tuple", ident=session.fresh(), ref=("range", *values[:3]))
     if name in SEQUENCES:
-        return first if first.kind == "tuple" else Value("tuple", ident=session.fresh(), ref=("each", element_of(frame, first)))
+        return (
+            first
+            if first.kind == "tuple"
+            else Value("tuple", ident=session.fresh(), ref=("each", element_of(frame, first)))
+        )
     if name == "enumerate":
         pair = Value("tuple", ident=session.fresh(), items=(_count(frame), element_of(frame, first)))
         return Value("tuple", ident=session.fresh(), ref=("each", pair))
@@ -130,8 +138,8 @@ def element_of(frame: Frame, value: Value) -> Value:
         return frame.unknown(kind=value.kind, made_by=value.made_by)
     if value.kind == "tensor":
         return value.but(
-            ident=frame.session.fresh(), alternatives=(), made_by=Application("index", {"input": value}, value.made_by.place)
-            if value.made_by else None,
+            ident=frame.session.fresh(), alternatives=(),
+            made_by=Application("index", {"input": value}, value.made_by.place) if value.made_by else None,
         )  # fmt: skip
     return frame.unknown()
 
@@ -141,7 +149,9 @@ def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.
     values = [operand.value for operand in positional]
     if name in ("math.isnan", "math.isinf", "math.isfinite") and len(values) == 1 and not values[0].is_literal:
         made = Application(name.removeprefix("math."), {"input": values[0]}, frame.place(node))
-        return Value("number", ident=frame.session.intern((name, values[0].ident)), dtype="bool", grad=False, made_by=made)
+        return Value(
+            "number", ident=frame.session.intern((name, values[0].ident)), dtype="bool", grad=False, made_by=made
+        )
     function = getattr(math, name.removeprefix("math."), None)
     if callable(function) and values and all(v.is_literal and isinstance(v.const, (int, float)) for v in values):
         try:
@@ -154,7 +164,13 @@ def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.
     if op is not None and len(values) == 1 and values[0].range is not None:
         range_ = op.shape(_One(values[0]))
         if range_ is not None:
-            return Value("number", range_, min(values[0].reach, op.attains), frame.session.intern((name, values[0].ident)), grad=False)
+            return Value(
+                "number",
+                range_,
+                min(values[0].reach, op.attains),
+                frame.session.intern((name, values[0].ident)),
+                grad=False,
+            )
     return Value("number", ident=frame.session.intern((name, *(v.ident for v in values))), grad=False)
 
 

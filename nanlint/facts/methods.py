@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Method = Callable[["Frame", Operand, Sequence[Operand], Mapping[str, Operand], "cst.CSTNode"], "Value | None"]
 CASTS = {
     "half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64", "long": "int64", "int": "int32",
-    "bool": "bool", "chalf": "complex32", "cfloat": "complex64", "cdouble": "complex128", "short": "int16", "byte": "uint8",
+    "bool": "bool", "chalf": "complex32", "cfloat": "complex64", "cdouble": "complex128", "short": "int16",
+    "byte": "uint8",
 }  # fmt: skip
 TENSORLIKE = ("tensor", "unknown")
 WEIGHTED = frozenset({"rnn", "rnn_cell", "lstm_cell", "multi_head_attention", "transformer"})
@@ -42,12 +43,15 @@ def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Va
     wide = dtype in ("float32", "float64") and not value.is_complex
     return value.but(
         dtype=dtype, range=range_ if not integral or dtype != "bool" else None, grad=False if integral else value.grad,
-        made_by=Application("to", {"input": value}, frame.place(node)), kind=value.kind if value.kind != "number" else "tensor",
-        ident=value.ident if (same or wide) else frame.session.intern(("to", value.ident, dtype)), const=ABSENT, alternatives=(),
+        made_by=Application("to", {"input": value}, frame.place(node)),
+        kind=value.kind if value.kind != "number" else "tensor", const=ABSENT, alternatives=(),
+        ident=value.ident if (same or wide) else frame.session.intern(("to", value.ident, dtype)),
     )  # fmt: skip
 
 
-def _to(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _to(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     value = base.value
     if value.kind in ("instance", "module"):
         asked = [dtype for o in (*positional, *keywords.values()) if (dtype := of_argument(o.value)) is not None]
@@ -66,7 +70,7 @@ def _to(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Ma
 
 
 def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_too: bool = True) -> Value:
-    """A module whose weights are of another dtype; an object of the file's own class is changed in place, as torch does.
+    """A module with weights of another dtype; an object of a class of the file is changed in place, as torch does.
 
     `complex_too`: False for `half()` and the like, which leave complex weights as they are.
     """
@@ -86,8 +90,10 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
         if children is not None:
             children = tuple(converted(frame, child, dtype, depth, complex_too) for child in children)
         arguments = dict(module.arguments)
-        if module.op is not None and module.op.dtype == "same" and (
-            "weight" in module.op.parameters or module.op.name in WEIGHTED
+        if (
+            module.op is not None
+            and module.op.dtype == "same"
+            and ("weight" in module.op.parameters or module.op.name in WEIGHTED)
         ):
             node = before.node if before is not None else next((o.node for o in arguments.values()), None)
             if node is not None:
@@ -97,7 +103,9 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
 
 
 def _cast(name: str) -> Method:
-    def method(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+    def method(
+        frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    ) -> Value | None:
         if base.value.kind in ("instance", "module"):
             return converted(frame, base.value, CASTS[name], complex_too=False)
         if base.value.kind not in TENSORLIKE or positional:
@@ -109,18 +117,24 @@ def _cast(name: str) -> Method:
     return method
 
 
-def _itself(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _itself(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     return base.value
 
 
-def _item(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _item(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     value = base.value
     if value.kind == "dict":
         return None
     return value.but(kind="number", grad=False, items=None, ref=None, alternatives=())
 
 
-def _size(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _size(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     if base.value.kind not in TENSORLIKE:
         return None
     if positional or keywords:
@@ -131,27 +145,40 @@ def _size(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: 
     return Value("unknown", ident=ident, made_by=Application("shape", {"input": base.value}, frame.place(node)))
 
 
-def _is_complex(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _is_complex(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     if base.value.kind not in TENSORLIKE or base.value.dtype is None:
         return None
     decided = base.value.is_complex
     return literal(decided, frame.session.intern(("const", repr(decided))))
 
 
-def _numel(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _numel(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     return counted(frame, "numel", base.value, node)
 
 
-def _backward(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _backward(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     escape(base.value)
     if base.value.kind == "unknown":
         frame.session.tensors.add(base.value.ident)
-    if base.value.is_complex and not positional and "gradient" not in keywords and "complex-backward" in frame.session.listened:
+    if (
+        base.value.is_complex
+        and not positional
+        and "gradient" not in keywords
+        and "complex-backward" in frame.session.listened
+    ):
         record(frame, "complex-backward", {"input": base}, node, base.value)
     return frame.unknown(kind="none")
 
 
-def _append(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _append(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     value = base.value
     for operand in positional:
         escape(operand.value)
@@ -163,23 +190,31 @@ def _append(frame: Frame, base: Operand, positional: Sequence[Operand], keywords
     return frame.unknown(kind="none")
 
 
-def _register_buffer(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _register_buffer(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     instance = base.value.ref
     given = [*positional, *(keywords[k] for k in ("name", "tensor") if k in keywords)]
     if isinstance(instance, Instance) and len(given) >= 2 and isinstance(given[0].value.const, str):
         value = given[1].value
-        instance.attrs[given[0].value.const] = value.but(grad=False) if value.kind != "none" else frame.unknown(kind="tensor")
+        instance.attrs[given[0].value.const] = (
+            value.but(grad=False) if value.kind != "none" else frame.unknown(kind="tensor")
+        )
     return frame.unknown(kind="none")
 
 
-def _register_parameter(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _register_parameter(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     instance = base.value.ref
     if isinstance(instance, Instance) and len(positional) >= 2 and isinstance(positional[0].value.const, str):
         instance.attrs[positional[0].value.const] = positional[1].value
     return frame.unknown(kind="none")
 
 
-def _get(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+def _get(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
     value = base.value
     if value.kind == "dict" and isinstance(value.ref, dict) and positional and positional[0].value.is_literal:
         return value.ref.get(positional[0].value.const) or frame.unknown()
@@ -187,7 +222,9 @@ def _get(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: M
 
 
 def _new(fill: float | None) -> Method:
-    def method(frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value | None:
+    def method(
+        frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    ) -> Value | None:
         if base.value.kind not in TENSORLIKE:
             return None
         asked = keywords.get("dtype")
@@ -197,7 +234,12 @@ def _new(fill: float | None) -> Method:
             given = positional[1].value.number if len(positional) > 1 else None
             number = given
         return Value(
-            "tensor", exactly(number) if number is not None else None, Confidence.CERTAIN, frame.session.fresh(), dtype, False
+            "tensor",
+            exactly(number) if number is not None else None,
+            Confidence.CERTAIN,
+            frame.session.fresh(),
+            dtype,
+            False,
         )
 
     return method
@@ -206,6 +248,7 @@ def _new(fill: float | None) -> Method:
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
     "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
-    "is_complex": _is_complex, "append": _append, "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
+    "is_complex": _is_complex, "append": _append,
+    "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
     "new_zeros": _new(0.0), "new_ones": _new(1.0), "new_full": _new(None), **{name: _cast(name) for name in CASTS},
 }  # fmt: skip

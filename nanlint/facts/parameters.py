@@ -37,7 +37,9 @@ def annotated(frame: Frame, annotation: cst.Annotation | None) -> Value:
     if COLLECTION.match(text):
         element = annotated_text(frame, text.partition("[")[2]) if "[" in text else frame.unknown()
         if re.match(r"^(?:Optional\[)?(?:typing\.|t\.)?(?:Dict|dict|Mapping)", text):
-            return frame.unknown(kind="dict", ref={}) if element.kind != "tensor" else frame.unknown(ref=("each", element))
+            return (
+                frame.unknown(kind="dict", ref={}) if element.kind != "tensor" else frame.unknown(ref=("each", element))
+            )
         return frame.unknown(kind="tuple", ref=("each", element))
     return annotated_text(frame, text)
 

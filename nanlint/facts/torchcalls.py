@@ -30,7 +30,9 @@ def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, O
     return Value("instance", ident=frame.session.intern(("finfo", dtype)), ref=("finfo", dtype))
 
 
-def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _parameter(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     first = positional[0].value if positional else None
     trained = keywords.get("requires_grad")
     frozen = trained is not None and trained.value.is_literal and not trained.value.const
@@ -38,7 +40,8 @@ def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[st
         return first.but(grad=False)
     reason = Reason("the parameter of line {row} is trained without a bound", frame.place(node))
     return Value(
-        "tensor", FINITE, Confidence.LIKELY, frame.session.fresh(), first.dtype if first else None, True, because=reason,
+        "tensor", FINITE, Confidence.LIKELY, frame.session.fresh(), first.dtype if first else None, True,
+        because=reason,
         made_by=Application("parameter", {"input": first} if first is not None else {}, frame.place(node)),
     )  # fmt: skip
 
@@ -50,7 +53,7 @@ def _scaler(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, 
 
 def _optimizer(name: str) -> Function:
     def make(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
-        operands = dict(zip(("params", "lr"), positional))
+        operands = dict(zip(("params", "lr"), positional, strict=False))
         operands.update(keywords)
         made = Value("optimizer", ident=frame.session.fresh(), ref=name, made_by=Application(
             "optimizer", {k: o.value for k, o in operands.items()}, frame.place(node)))  # fmt: skip
@@ -64,27 +67,45 @@ def _is_none(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str,
     return frame.unknown(kind="number", dtype="bool")
 
 
-def _is_complex(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _is_complex(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     value = positional[0].value if positional else frame.unknown()
     if value.kind != "tensor" or value.dtype is None:
         return _is_none(frame, positional, keywords, node)
     return literal(value.is_complex, frame.session.intern(("const", repr(value.is_complex))))
 
 
-def _tensor_dataset(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _tensor_dataset(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     """Rows of the tensors, side by side."""
     place = frame.place(node)
     rows = tuple(
-        o.value.but(ident=frame.session.fresh(), made_by=Application("index", {"input": o.value}, place), items=None, alternatives=())
+        o.value.but(
+            ident=frame.session.fresh(),
+            made_by=Application("index", {"input": o.value}, place),
+            items=None,
+            alternatives=(),
+        )
         for o in positional
     )
-    return Value("tuple", ident=frame.session.fresh(), ref=("each", Value("tuple", ident=frame.session.fresh(), items=rows)))
+    return Value(
+        "tuple", ident=frame.session.fresh(), ref=("each", Value("tuple", ident=frame.session.fresh(), items=rows))
+    )
 
 
-def _data_loader(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _data_loader(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     """Batches of what a data set of known tensors holds."""
     given = positional[0] if positional else keywords.get("dataset")
-    if given is not None and given.value.kind == "tuple" and isinstance(given.value.ref, tuple) and "collate_fn" not in keywords:
+    if (
+        given is not None
+        and given.value.kind == "tuple"
+        and isinstance(given.value.ref, tuple)
+        and "collate_fn" not in keywords
+    ):
         return given.value
     return Value("unknown", ident=frame.session.fresh(), ref=("foreign", "torch.utils.data.DataLoader"))
 
@@ -104,13 +125,17 @@ def _deepcopy(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str
     return positional[0].value if positional else frame.unknown()
 
 
-def _accumulate_gradients(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _accumulate_gradients(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     for operand in positional:
         escape(operand.value)
     return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
 
 
-def _nan_number(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _nan_number(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     first = positional[0].value if positional else frame.unknown()
     return first.but(const=ABSENT)
 
@@ -146,7 +171,9 @@ def foreign(
     takes_rate = "lr" in keywords and (positional or "params" in keywords)
     if is_class and (name.startswith("torch.optim.") or last in OPTIMIZERS or takes_rate):
         return _optimizer(last)(frame, positional, keywords, node)
-    if name.startswith(("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")):
+    if name.startswith(
+        ("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")
+    ):
         return Value("unknown" if "utils" in name else "instance", ident=frame.session.fresh(), ref=("foreign", name))
     if name.startswith("torch.nn.") and last[:1].isupper():
         from nanlint.facts.calls import construct
