@@ -39,8 +39,8 @@ class Site:
     """One application of an op.
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
-    filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition unrepaired. `flows`: the result left it
-    with its gradient, masked or not.
+    filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition
+    unrepaired. `flows`: the result left it with its gradient, masked or not.
     `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by itself.
     `marks` is what guards had taught at this point beside ranges. `payload`: what sites that are no op carry.
     """

@@ -98,7 +98,8 @@ def _divisor(site: Site, value: Value) -> str:
     if made.op == "sub":
         if value.range is not None and value.range.point == 0:
             return "a difference of equal values, which is always 0"
-        return f"a difference, 0 where its two sides are equal{site.because(value)}; replace zeros, such as by `where(d == 0, 1, d)`"
+        why = site.because(value)
+        return f"a difference, 0 where its two sides are equal{why}; replace zeros, such as by `where(d == 0, 1, d)`"
     if value.range is None:
         return "it has no known bound away from 0; clamp it, or replace its zeros first"
     lies = f"it lies in {value.range}{site.because(value)}"

@@ -10,9 +10,9 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    A boolean index selects nothing as soon as no element fits. The mean, median, `std`, `var` and every averaged loss of
-    nothing are `nan`, and `min` and `max` of nothing raise. A `nan` loss with gradient 0 passes unseen through one step and
-    shows up later in logs and running means.
+    A boolean index selects nothing as soon as no element fits. The mean, median, `std`, `var` and every averaged loss
+    of nothing are `nan`, and `min` and `max` of nothing raise. A `nan` loss with gradient 0 passes unseen through one
+    step and shows up later in logs and running means.
 
     ## Bad
 

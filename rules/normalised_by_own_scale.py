@@ -31,8 +31,8 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     ## Why is this bad?
 
     What scales a tensor is zero exactly where the tensor has nothing to scale: a zero vector has norm 0, constant data
-    has standard deviation 0 and range 0, an empty histogram has sum 0. Then `0 / 0` gives `nan` in every element, and one
-    padded row or one dead feature is enough. The standard deviation of a single sample is `nan` by itself.
+    has standard deviation 0 and range 0, an empty histogram has sum 0. Then `0 / 0` gives `nan` in every element, and
+    one padded row or one dead feature is enough. The standard deviation of a single sample is `nan` by itself.
 
     ## Bad
 
@@ -56,8 +56,8 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    With an eps the rule says no more by default, although `std` of one sample stays `nan`: that is a `possible` finding,
-    unless the number of samples is tested or `unbiased=False` is given.
+    With an eps the rule says no more by default, although `std` of one sample stays `nan`: that is a `possible`
+    finding, unless the number of samples is tested or `unbiased=False` is given.
     """
     above, below = site.value("input"), site.value("other")
     if above is None or below is None or site.is_repaired or above.kind == "number":
@@ -77,10 +77,10 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         confidence = POSSIBLE
     elif confidence is POSSIBLE:
         confidence = LIKELY
-    divisor = site.operands["other"]
+    scaled, divisor = site.show(site.operands["input"]), site.show(site.operands["other"])
     yield site.report(
         confidence,
-        f"`{site.show(site.operands['input'])}` is divided by its own {what} `{site.show(divisor)}`, which is 0 {when}: {cure}",
+        f"`{scaled}` is divided by its own {what} `{divisor}`, which is 0 {when}: {cure}",
         at=site.place,
         # the infinite slope of a root at zero is the same defect, with the same cure
         covers=_roots(below),
@@ -110,7 +110,12 @@ def _scale(value: Value) -> tuple[Value, str, str, str] | None:
         return _under(of, {"abs"}), word, "when all of it is", f"clamp the {word} to a positive minimum"
     if made.op in ("sqrt", "pow") and not is_square(made):
         if inner.op == "var":
-            return first_arg(inner), "spread", "for constant data (and nan for one sample)", "add an eps inside of the root"  # type: ignore[return-value]
+            return (
+                first_arg(inner),
+                "spread",
+                "for constant data (and nan for one sample)",
+                "add an eps inside of the root",
+            )  # type: ignore[return-value]
         if inner.op in SUMS | MEANS and (root := first_arg(inner)) is not None and is_square(strip_views(root)):
             return _under(root, {"mul", "pow", "square"}), "norm", "for a zero vector", "add an eps inside of the root"
     if made.op == "sub":
@@ -156,7 +161,12 @@ def _of_one_sample(site: Site, above: Value, below: Value) -> Iterator[Report]:
     made = strip_views(below)
     spread = strip_views(first_arg(made) or made) if made.op in ("add", "clamp", "clamp_min") else made
     of = first_arg(spread)
-    if spread.op != "std" or of is None or site.marked("several", of) or not any(same(of, part) for part in _parts(above)):
+    if (
+        spread.op != "std"
+        or of is None
+        or site.marked("several", of)
+        or not any(same(of, part) for part in _parts(above))
+    ):
         return
     for name in ("unbiased", "correction", "ddof"):
         given = spread.arg(name)
@@ -164,7 +174,7 @@ def _of_one_sample(site: Site, above: Value, below: Value) -> Iterator[Report]:
             return
     yield site.report(
         POSSIBLE,
-        f"`{site.show(site.operands['other'])}` is nan for a single sample, eps or not: give `unbiased=False`, or test the number "
-        "of samples first",
+        f"`{site.show(site.operands['other'])}` is nan for a single sample, eps or not: give `unbiased=False`, or test "
+        "the number of samples first",
         at=site.place,
     )

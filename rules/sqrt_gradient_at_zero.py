@@ -1,6 +1,17 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, NONNEGATIVE, POSITIVE, POSSIBLE, Report, Site, Value, is_shielded_at_zero, rule, strip_views
+from nanlint.api import (
+    CERTAIN,
+    LIKELY,
+    NONNEGATIVE,
+    POSITIVE,
+    POSSIBLE,
+    Report,
+    Site,
+    is_shielded_at_zero,
+    rule,
+    strip_views,
+)
 
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "logsumexp"})
 
@@ -40,8 +51,9 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     ## Known limits
 
     Silent where no gradient flows: under `no_grad`, on detached or integer tensors, where the result is used by
-    `item()` only. `norm`, `vector_norm`, `cdist` and `std` have gradient 0 at zero and are safe; `relu` lets no gradient
-    through at 0, so the root of it is safe as well. Where the value may also be negative, `sqrt-of-negative` speaks.
+    `item()` only. `norm`, `vector_norm`, `cdist` and `std` have gradient 0 at zero and are safe; `relu` lets no
+    gradient through at 0, so the root of it is safe as well. Where the value may also be negative, `sqrt-of-negative`
+    speaks.
     """
     x = site.input
     what = "sqrt"
@@ -60,12 +72,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
         confidence = POSSIBLE
     yield site.report(
         confidence if site.result.grad or confidence < CERTAIN else LIKELY,
-        f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{_zero(site, x.value)}: its gradient "
-        f"is then inf or nan; add an eps inside of the root",
+        f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{site.because(x.value)}: "
+        "its gradient is then inf or nan; add an eps inside of the root",
         at=site.place,
     )
-
-
-def _zero(site: Site, value: Value) -> str:
-    """When the value is zero, in words."""
-    return site.because(value)

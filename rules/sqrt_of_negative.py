@@ -56,12 +56,14 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
     if _is_variance(x.value):
         yield site.report(
             confidence,
-            f"`{site.show(x)}`, mean of squares minus squared mean, rounds below 0 for nearly constant data, and {what} of it "
-            "is nan: use `var`, or clamp it to a positive minimum",
+            f"`{site.show(x)}`, mean of squares minus squared mean, rounds below 0 for nearly constant data, and "
+            f"{what} of it is nan: use `var`, or clamp it to a positive minimum",
             at=x,
         )
         return
-    lies = f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
+    lies = (
+        f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
+    )
     yield site.report(
         confidence,
         f"{what} is nan below 0, and `{site.show(x)}` {lies}: clamp it to a positive minimum first",

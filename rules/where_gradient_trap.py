@@ -3,7 +3,10 @@ from collections.abc import Iterator
 from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, rule, same
 
 OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
-OVER = "log-of-nonpositive division-by-zero-tensor normalised-by-own-scale sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
+OVER = (
+    "log-of-nonpositive division-by-zero-tensor normalised-by-own-scale "
+    "sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
+)
 COMPARISONS = frozenset({"eq", "ne"})
 
 
@@ -58,8 +61,8 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     mask = site.repaired[0]
     yield site.report(
         min(confidence, LIKELY),
-        f"the mask on line {site.row(mask)} hides the value of `{site.op}` of `{site.show(operand)}` at its bad elements, "
-        f"not their gradient, which becomes nan: mask the input of the `{site.op}` instead",
+        f"the mask on line {site.row(mask)} hides the value of `{site.op}` of `{site.show(operand)}` at its bad "
+        f"elements, not their gradient, which becomes nan: mask the input of the `{site.op}` instead",
         at=site.place,
     )
 

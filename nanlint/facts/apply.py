@@ -89,7 +89,9 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
     grad = _grad(frame, op, inputs)
-    maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if any(v.maybe_empty for v in inputs) else (False, None)
+    maybe_empty, of_nothing = False, None
+    if any(v.maybe_empty for v in inputs):
+        maybe_empty, of_nothing = emptiness.empties(frame.env, op, values)
     result = Value(
         kind=_kind(op, values),
         range=range_,
@@ -100,7 +102,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
         hazards=frozenset().union(*(v.hazards for v in inputs)) if inputs else frozenset(),
-        slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if grad is not False else frozenset(),
+        slopes=frozenset() if grad is False else frozenset().union(*(v.slopes for v in inputs if v.grad is not False)),
         maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
@@ -238,8 +240,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
 def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     if range_ is None:
         # numbers from elsewhere are sizes and settings, not data
-        known = [v.reach for v in inputs if v.kind != "number"] or [Confidence.POSSIBLE if inputs else Confidence.LIKELY]
-        return min(Confidence.LIKELY, *known)
+        nothing = Confidence.POSSIBLE if inputs else Confidence.LIKELY
+        return min(Confidence.LIKELY, *([v.reach for v in inputs if v.kind != "number"] or [nothing]))
     if op.name not in PASSES:
         return op.attains
     if any(v.range is None for v in inputs) and op.name == "pow":
@@ -266,9 +268,11 @@ PASSES = frozenset(
 
 
 def _divided_by_number(op: Op, values: Mapping[str, Value]) -> Mapping[str, Value]:
-    """A size or setting that divides is taken not to be zero: Python raises at 0, and a size of 0 leaves nothing to divide."""
+    """A size or setting that divides is taken not to be zero: a size of 0 leaves nothing to divide."""
     other = values.get("other")
-    if op.name != "div" or other is None or other.kind != "number" or other.range is None or other.range.point is not None:
+    if op.name != "div" or other is None or other.kind != "number" or other.range is None:
+        return values
+    if other.range.point is not None:
         return values
     least = other.range.meet(at_least(1.0)) if other.op in ("size", "len", "numel") else other.range.without_zero()
     return {**values, "other": other.but(range=least)}

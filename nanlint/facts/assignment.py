@@ -53,6 +53,11 @@ def rebind(frame: Frame, node: cst.CSTNode, value: Value) -> None:
             owner.ref.attrs[node.attr.value] = value
         elif node.attr.value == "data":
             rebind(frame, node.value, value)
+    elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        # `moment.mul_(beta).add_(gradient)` changes `moment` twice
+        name = node.func.attr.value
+        if name.endswith("_") and not name.endswith("__"):
+            rebind(frame, node.func.value, value)
 
 
 def _unpack(frame: Frame, target: cst.Tuple | cst.List, value: Value) -> None:

@@ -53,7 +53,10 @@ def selects_some(env: Env, mask: Value) -> bool:
     left, right = mask.arg("input"), mask.arg("other")
     if mask.op != "eq" or left is None or right is None:
         return False
-    return any(strip_views(one).op == "unique" and same(first_arg(strip_views(one)), two) for one, two in ((left, right), (right, left)))
+    return any(
+        strip_views(one).op == "unique" and same(first_arg(strip_views(one)), two)
+        for one, two in ((left, right), (right, left))
+    )
 
 
 def empties(env: Env, op: Op, values: Mapping[str, Value]) -> tuple[bool, str | None]:

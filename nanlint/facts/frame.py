@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nanlint.facts.emptiness import known_nonempty
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence, Position
 from nanlint.interval import Interval
@@ -197,8 +198,11 @@ class Frame:
 
 
 def tested(env: Env, value: Value) -> Value:
-    """The value, behind a comparison of it with a limit that is not known."""
-    if value.reach > Confidence.POSSIBLE and ("tested", value.ident) in env.marks and value.kind in ("tensor", "unknown"):
+    """The value, behind a comparison of it with a limit that is not known, or behind a count of its elements."""
+    if value.maybe_empty and known_nonempty(env, value):
+        value = value.but(maybe_empty=False, alternatives=())
+    unsure = value.reach > Confidence.POSSIBLE and value.kind in ("tensor", "unknown")
+    if unsure and ("tested", value.ident) in env.marks:
         return value.but(reach=Confidence.POSSIBLE)
     return value
 

@@ -99,7 +99,7 @@ SPREADS = frozenset({"sum", "nansum", "mean", "nanmean", "square", "amax", "max"
 def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
     """Where the value is 0, an infinite or NaN gradient ends before it gets to anything that is trained.
 
-    So it is for `relu(x)`, `relu(x).sum()`, `relu(x) + relu(y)`: all parts of a sum that is 0 are at the flat side of relu.
+    So it is for `relu(x)`, `relu(x).sum()`, `relu(x) + relu(y)`: all parts of a sum that is 0 lie at the flat side.
     """
     value = strip_views(value)
     if value.grad is False or value.kind == "number":
@@ -113,7 +113,8 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
     if op is not None and op.shield and inner is not None:
         return op.shields(at_most(0.0) if inner.range is None else inner.range.meet(at_most(0.0)))
     if value.op in SPREADS and inner is not None:
-        return (value.op not in ("max", "amax", "mean", "sum") or _nonnegative(inner)) and is_shielded_at_zero(inner, depth - 1)
+        whole = value.op == "square" or _nonnegative(inner)
+        return whole and is_shielded_at_zero(inner, depth - 1)
     if value.op == "mul":
         left, right = value.arg("input"), value.arg("other")
         if left is None or right is None:
@@ -217,8 +218,9 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
             if known.range.lo >= 0:
                 return None, Confidence.POSSIBLE
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
-            lost = known.is_half and other.number is not None and round_to(exactly(other.number), known.dtype or "").point == 0
-            return (None, reach) if lost else (None, Confidence.POSSIBLE)
+            half = known.dtype if known.is_half and other.number is not None else None
+            lost = half is not None and round_to(exactly(other.number or 0.0), half).point == 0
+            return None, reach if lost else Confidence.POSSIBLE
         # `running_var + eps`, both from elsewhere
         bare = other.kind == "unknown" and other.made_by is None and other.ident not in frame.session.tensors
         if bare and known.range is None and other.range is None:
@@ -330,7 +332,9 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
     value = values.get("input")
     value = strip_views(value) if value is not None else None
     exponent = value.arg("input") if value is not None and value.op == "exp" else None
-    return (Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY) if exponent is not None and is_shifted_by_max(exponent) else None
+    if exponent is None or not is_shifted_by_max(exponent):
+        return None
+    return Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY
 
 
 RELATIONS = {

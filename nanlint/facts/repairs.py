@@ -52,7 +52,8 @@ def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
     if range_ is not None:
         # only the branch that reaches an end says how surely it is reached
         reach = min(
-            (v.reach for v in (taken, other) if v.range is not None and v.range.point is None), default=Confidence.CERTAIN
+            (v.reach for v in (taken, other) if v.range is not None and v.range.point is None),
+            default=Confidence.CERTAIN,
         )
     return result.but(
         range=range_, reach=reach, hazards=frozenset(), because=taken.because or other.because,
@@ -112,7 +113,9 @@ def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: 
     mask = next(iter(operands.values())).value
     empty = not emptiness.selects_some(frame.env, mask)
     result = result.but(maybe_empty=empty)
-    return result if result.items is None else result.but(items=tuple(item.but(maybe_empty=empty) for item in result.items))
+    if result.items is None:
+        return result
+    return result.but(items=tuple(item.but(maybe_empty=empty) for item in result.items))
 
 
 TABLE: dict[str, Repair] = {
