@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
-OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"/(?!/|\s*\d)", "pow": r"\*\*(?!\s*2\b)"}
+OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"[\w)\]]\s?\*\*=?(?!\s*2\b)"}
 SITES = {
     "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip"
     r"|optimizer_step\(",

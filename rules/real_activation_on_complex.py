@@ -23,7 +23,7 @@ PARTS = "apply it to z.real and z.imag and join them with torch.complex"
 
 @rule(
     "NAN801", at=" ".join(sorted(AT)), kind="complex",
-    mentions=r"(?i)complex|c(?:float|double|half)\b|fft|polar|stft|hilbert|eig|\d[jJ]\b",
+    mentions=r"\bcomplex(?:\d+|_\w+)?\b|_complex\b|Complex|\bc(?:float|double|half)\b|fft|polar|stft|hilbert|\beig|\b\d[\d.]*[jJ]\b",
 )  # fmt: skip
 def real_activation_on_complex(site: Site) -> Iterator[Report]:
     """

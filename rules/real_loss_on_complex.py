@@ -16,7 +16,7 @@ CURES = {
 
 @rule(
     "NAN802", at=" ".join(sorted(LOSSES - DISTANCES | {"complex-backward"})), kind="complex",
-    mentions=r"(?i)complex|c(?:float|double|half)\b|fft|polar|stft|hilbert|eig|\d[jJ]\b",
+    mentions=r"\bcomplex(?:\d+|_\w+)?\b|_complex\b|Complex|\bc(?:float|double|half)\b|fft|polar|stft|hilbert|\beig|\b\d[\d.]*[jJ]\b",
 )  # fmt: skip
 def real_loss_on_complex(site: Site) -> Iterator[Report]:
     """

@@ -127,7 +127,7 @@ def test_code_is_without_docstrings_and_comments() -> None:
     assert "return" in index.classes["A"].methods["f"].code
     assert index.module.code.split() == ["pass", "if", "x:", "pass"]
     assert source("def f(): 'doc'; return log(x)").index.functions["f"].code == "def f(): 'doc'; return log(x)"
-    assert source("'''log'''\nx = 1").index.module.code == "x = 1"
+    assert source("'''log'''\nx = 1").index.module.code == "pass\nx = 1"
 
 
 def test_the_module_keeps_its_own_statements_in_their_rows() -> None:

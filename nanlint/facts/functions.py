@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from nanlint.facts.apply import escape, join
-from nanlint.facts.frame import MAX_DEPTH, Env, Frame, Session
+from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_STEPS, Env, Frame, Session
+from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
@@ -52,18 +53,15 @@ class FunctionRef:
         return found
 
     @property
-    def decorators(self) -> list[str]:
+    def decorators(self) -> Sequence[str]:
         """The dotted text of each decorator, without its arguments."""
-        node = self.node
-        if isinstance(node, cst.Lambda):
-            return []
-        texts = []
-        for decorator in node.decorators:
-            expression = decorator.decorator
-            if isinstance(expression, cst.Call):
-                expression = expression.func
-            texts.append(cst.Module([]).code_for_node(expression))
-        return texts
+        if self.inner is None:
+            assert self.definition is not None
+            return self.definition.decorators
+        if isinstance(self.inner, cst.Lambda):
+            return ()
+        called = [d.decorator.func if isinstance(d.decorator, cst.Call) else d.decorator for d in self.inner.decorators]
+        return [cst.Module([]).code_for_node(function) for function in called]
 
     def bind(self, receiver: Value) -> FunctionRef:
         """The method as an attribute of an instance."""
@@ -120,10 +118,18 @@ class ClassRef:
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """An object of a class of the file."""
+    """An object of a class of the file. Its `__init__` runs when first an attribute is asked for."""
 
     cls: ClassRef
-    attrs: dict[str, Value] = field(default_factory=dict)
+    held: dict[str, Value] = field(default_factory=dict)
+    pending: Callable[[], object] | None = None
+
+    @property
+    def attrs(self) -> dict[str, Value]:
+        if self.pending is not None:
+            start, self.pending = self.pending, None
+            start()
+        return self.held
 
 
 def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
@@ -230,33 +236,37 @@ def invoke(
 ) -> Value:
     """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""
     session = frame.session
-    if len(frame.calls) >= MAX_DEPTH or id(ref.node) in session.running:
+    too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS
+    if too_much or id(ref.node) in session.running:
         for operand in (*positional, *keywords.values()):
             escape(operand.value)
         return frame.unknown()
     values = bind(frame, ref, positional, keywords, starred)
-    key = (id(ref.node), frame.no_grad, *((n, v.ident, v.range, v.kind, v.const if _plain(v) else 0) for n, v in values.items()))
+    key = (id(ref.node), id(ref.closure), frame.no_grad, signature(values))
     known = session.calls.get(key)
     if known is not None:
-        return known
+        result, numbers = known
+        return transplant(frame, result, {old: values[name].ident for name, old in numbers.items()})
     place = frame.place(node)
+    numbers = {name: value.ident for name, value in values.items()}
+    state = [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     inner = Frame(
-        session, ref.where, Env(values, dict(frame.env.facts), frame.env.marks), ref.closure, (*frame.calls, place), ref.owner,
-        frame.no_grad or runs_without_grad(ref), qualname=ref.name,
+        session, ref.where, Env(dict(values), dict(frame.env.facts), frame.env.marks), ref.closure, (*frame.calls, place),
+        ref.owner, frame.no_grad or runs_without_grad(ref), qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(ref.node))
+    before = session.steps
     try:
         result = run_body(inner, ref.node)
     finally:
         session.running.discard(id(ref.node))
+        if not frame.calls:
+            session.inlined += session.steps - before
     frame.events.extend(event.seen_from(frame) for event in inner.events)
-    if not any(v.kind == "instance" for v in values.values()) and not inner.events:
-        session.calls[key] = result
+    changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
+    if not changed and not inner.events:
+        session.calls[key] = (result, numbers)
     return result
-
-
-def _plain(value: Value) -> bool:
-    return value.is_literal and isinstance(value.const, (int, float, str, bool, type(None)))
 
 
 def runs_without_grad(ref: FunctionRef) -> bool:
@@ -284,7 +294,8 @@ def instantiate(
     made = Value("instance", ident=frame.session.fresh(), ref=Instance(cls))
     init = cls.method("__init__")
     if init is not None:
-        invoke(frame, init.bind(made), positional, keywords, node, starred)
+        bound = init.bind(made)
+        made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
     elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
         for key, operand in keywords.items():
             made.ref.attrs[key] = operand.value

@@ -47,11 +47,7 @@ class _Unit:
     @property
     def code(self) -> str:
         """The rows that hold code of this unit: no docstring, no comment rows, newlines all LF."""
-        rows = masked(self._rows, self.first_row, self.children)
-        if self.docstring is not None:
-            first, last = self.docstring
-            del rows[first - self.first_row : last - self.first_row + 1]
-        text = "\n".join(rows)
+        text = "\n".join(masked(self._rows, self.first_row, self.children, self.docstring)[0])
         return COMMENT_ROWS.sub("", text) if "#" in text else text
 
     @property
@@ -64,7 +60,7 @@ class _Unit:
     @cached_property
     def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
         try:
-            tree = Tree(masked(self._rows, self.first_row, self.children), self.first_row)
+            tree = Tree(*masked(self._rows, self.first_row, self.children, self.docstring))
         except SourceError as error:
             return self._parsed_whole(error)
         if len(tree.body) == 1 and self._is_this(tree.body[0]):
@@ -92,7 +88,12 @@ class _Unit:
 
 
 class Definition(_Unit):
-    """A function that is not nested in another one, or the statements of the module outside functions and classes."""
+    """A function that is not nested in another one, or the statements of the module outside functions and classes.
+
+    `decorators` are the dotted names of its decorators, without their arguments.
+    """
+
+    decorators: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Definition(_Unit):
     def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
         if self.kind == "function":
             return super()._parsed
-        tree = Tree(masked(self._rows, self.first_row, self.children), 1)
+        tree = Tree(*masked(self._rows, self.first_row, self.children, self.docstring))
         return tree, tree.module
 
     def _is_this(self, node: libcst.CSTNode) -> bool:
@@ -204,10 +205,13 @@ class Index:
             separator = "" if module.endswith(".") else "."
             self.imports[alias or name] = f"{module}{separator}{name}"
 
-    def add_function(self, name: str, rows: Rows, owner: ClassEntry | None, docstring: Rows | None) -> None:
+    def add_function(
+        self, name: str, rows: Rows, owner: ClassEntry | None, docstring: Rows | None, decorators: tuple[str, ...]
+    ) -> None:
         qualname = name if owner is None else f"{owner.qualname}.{name}"
         made = Definition(self.source, "function", name, qualname, rows, owner)
         made.docstring = docstring
+        made.decorators = decorators
         self.found.append(made)
         (self.module if owner is None else owner).children.append(rows)
         if owner is None:

@@ -18,7 +18,9 @@ def fill(index: Index, tree: Tree) -> None:
     while pending:
         node, owner = pending.pop()
         if isinstance(node, cst.FunctionDef):
-            index.add_function(node.name.value, _rows(tree, node), owner, None)
+            called = [d.decorator.func if isinstance(d.decorator, cst.Call) else d.decorator for d in node.decorators]
+            decorators = tuple(cst.Module([]).code_for_node(function) for function in called)
+            index.add_function(node.name.value, _rows(tree, node), owner, None, decorators)
         elif isinstance(node, cst.ClassDef):
             bases = tuple(cst.Module([]).code_for_node(base.value) for base in node.bases)
             made = index.add_class(node.name.value, _rows(tree, node), owner, bases)

@@ -124,7 +124,7 @@ class Source:
     @cached_property
     def whole(self) -> Tree:
         """The syntax tree of the whole file: slow, for what cannot be parsed otherwise. Raises SourceError."""
-        return Tree(self.lines, 1)
+        return Tree(self.lines, range(1, len(self.lines) + 1))
 
     def span(self, unit: Definition | ClassEntry, node: libcst.CSTNode) -> tuple[Position, Position]:
         """Start and exclusive end of a node of the tree of `unit`, without the parentheses and blanks around it.

@@ -24,7 +24,8 @@ def fill(index: Index, tree: ast.Module) -> None:
     while pending:
         node, owner = pending.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node))
+            decorators = tuple(_text(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list)
+            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators)
         elif isinstance(node, ast.ClassDef):
             made = index.add_class(node.name, _rows(index, node), owner, tuple(map(_text, node.bases)))
             pending.extend((s, made) for s in reversed(node.body))

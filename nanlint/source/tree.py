@@ -21,14 +21,14 @@ LEADING = re.compile(r"[ \t\f]*\f")
 
 
 class Tree:
-    """The syntax tree of consecutive rows of a file, the first of which is row `first_row`.
+    """The syntax tree of rows of a file, in order; `numbers` are their row numbers in the file.
 
     Newlines are LF in the tree whatever they are in the file. Raises SourceError if the rows do not parse.
     """
 
-    def __init__(self, rows: list[str], first_row: int) -> None:
-        indented = first_row > 1 and LEADING.sub("", rows[0])[:1] in (" ", "\t")
-        self._offset = first_row - 1 - indented
+    def __init__(self, rows: list[str], numbers: Sequence[int]) -> None:
+        indented = bool(rows) and numbers[0] > 1 and LEADING.sub("", rows[0])[:1] in (" ", "\t")
+        self._numbers = [numbers[0] - 1, *numbers] if indented else numbers
         text = "\n".join(["if 1:", *rows] if indented else rows)
         # Python forgets the column at a form feed before the code of a row, libcst does not: leave them out
         self._shifts: dict[int, int] = {}
@@ -39,7 +39,7 @@ class Tree:
                     self._shifts[number + 1] = feed.end()
                     kept[number] = row[feed.end() :]
             text = "\n".join(kept).replace("\f", " ")
-        self.module = _parse(text, self._offset)
+        self.module = self._parse(text)
         self.body: Sequence[libcst.CSTNode] = self.module.body
         if indented:
             import libcst
@@ -48,6 +48,34 @@ class Tree:
             if isinstance(block, libcst.If) and isinstance(block.body, libcst.IndentedBlock):
                 self.body = block.body.body
 
+    def _parse(self, text: str) -> libcst.Module:
+        deep = too_deep(text)
+        if deep is not None:
+            row = text.count("\n", 0, deep) + 1
+            raise SourceError(TOO_DEEP, Position(self._row(row), deep - text.rfind("\n", 0, deep)))
+        import libcst
+
+        try:
+            return libcst.parse_module(text)
+        except libcst.ParserSyntaxError as error:
+            message = " ".join(error.message.split())
+            raise SourceError(message, Position(self._row(error.raw_line), error.raw_column + 1)) from None
+        except (RecursionError, MemoryError):
+            raise SourceError(TOO_DEEP, Position(self._row(1), 1)) from None
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the native parser is no Exception
+            message = f"libcst cannot parse this: {type(error).__name__}"
+            raise SourceError(message, Position(self._row(1), 1)) from error
+
+    def _row(self, row: int) -> int:
+        """The row in the file of a row of the tree; behind the last one, the rows go on."""
+        if not self._numbers:
+            return max(row, 1)
+        if row > len(self._numbers):
+            return self._numbers[-1] + row - len(self._numbers)
+        return max(self._numbers[max(row, 1) - 1], 1)
+
     @cached_property
     def _spans(self) -> dict[libcst.CSTNode, tuple[Place, Place]]:
         from nanlint.source.positions import record
@@ -55,7 +83,7 @@ class Tree:
         try:
             return record(self.module)
         except (RecursionError, MemoryError):
-            raise SourceError(TOO_DEEP, Position(self._offset + 1, 1)) from None
+            raise SourceError(TOO_DEEP, Position(self._row(1), 1)) from None
 
     def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
         """Start and exclusive end in the file. Raises KeyError for a node that is not of this tree."""
@@ -64,36 +92,25 @@ class Tree:
 
     def _in_file(self, place: Place) -> Position:
         row, column = place
-        return Position(row + self._offset, column + 1 + self._shifts.get(row, 0))
+        return Position(self._row(row), column + 1 + self._shifts.get(row, 0))
 
 
-def _parse(text: str, offset: int) -> libcst.Module:
-    deep = too_deep(text)
-    if deep is not None:
-        row = text.count("\n", 0, deep) + 1
-        raise SourceError(TOO_DEEP, Position(row + offset, deep - text.rfind("\n", 0, deep)))
-    import libcst
-
-    try:
-        return libcst.parse_module(text)
-    except libcst.ParserSyntaxError as error:
-        message = " ".join(error.message.split())
-        raise SourceError(message, Position(max(error.raw_line + offset, 1), error.raw_column + 1)) from None
-    except (RecursionError, MemoryError):
-        raise SourceError(TOO_DEEP, Position(max(offset, 0) + 1, 1)) from None
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of the native parser is no Exception
-        message = f"libcst cannot parse this: {type(error).__name__}"
-        raise SourceError(message, Position(max(offset, 0) + 1, 1)) from error
-
-
-def masked(rows: list[str], first_row: int, children: list[tuple[int, int]]) -> list[str]:
-    """The rows with each child (its first and last row in the file) replaced by `pass` and blank rows."""
-    rows = list(rows)
-    for first, last in children:
-        start = first - first_row
-        row = rows[start]
-        rows[start] = row[: len(row) - len(row.lstrip(" \t\f"))] + "pass"
-        rows[start + 1 : last - first_row + 1] = [""] * (last - first)
-    return rows
+def masked(
+    rows: list[str], first_row: int, children: list[tuple[int, int]], docstring: tuple[int, int] | None = None
+) -> tuple[list[str], list[int]]:
+    """The rows with each child and the docstring (first and last row in the file) as one `pass`, and their numbers."""
+    kept: list[str] = []
+    numbers: list[int] = []
+    at = first_row
+    for first, last in sorted([*children, docstring] if docstring is not None else children):
+        if first < at:
+            continue
+        kept += rows[at - first_row : first - first_row]
+        numbers += range(at, first)
+        row = rows[first - first_row]
+        kept.append(row[: len(row) - len(row.lstrip(" \t\f"))] + "pass")
+        numbers.append(first)
+        at = last + 1
+    kept += rows[at - first_row :]
+    numbers += range(at, first_row + len(rows))
+    return kept, numbers
