@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import emptiness, relations
+from nanlint.facts import emptiness, needs, relations
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval, at_least
-from nanlint.ops import TABLE
 from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
 
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from nanlint.facts.frame import Frame
-    from nanlint.ops.op import Need, Op
+    from nanlint.ops.op import Op
 
 MAX_ALTERNATIVES = 4
-POWER_NEEDS = {name: TABLE[name].needs for name in ("sqrt", "rsqrt", "reciprocal")}
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
@@ -112,8 +110,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         site = record(frame, "empty-reduction", operands, node, result, (op.name, of_nothing))
         result = result.but(hazards=result.hazards | {site})
         site.result = result
-    needs = power_needs(values) if op.name == "pow" else op.needs
-    unmet = tuple(need for need in needs if _is_unmet(need, values))
+    unmet = needs.unmet(op, values)
     if op.name in frame.session.listened or unmet:
         site = record(frame, op.name, operands, node, result)
         site.unmet = unmet
@@ -332,21 +329,3 @@ def _because(
         return sources[0] if sources else None
     shown = f"{op.name} on line {{row}} gives {range_}".replace("{", "{{").replace("}", "}}").replace("{{row}}", "{row}")
     return Reason(shown, place, None)  # type: ignore[arg-type]
-
-
-def power_needs(values: Mapping[str, Value]) -> tuple[Need, ...]:
-    """What a power with a known exponent needs of its base: 1 / x for a negative one, a root for a fractional one."""
-    exponent = values.get("exponent")
-    p = exponent.number if exponent is not None else None
-    if p is None or (p > 0 and p == int(p)):
-        return ()
-    if p == int(p):
-        return POWER_NEEDS["reciprocal"] if p < 0 else ()
-    return POWER_NEEDS["rsqrt" if p < 0 else "sqrt"]
-
-
-def _is_unmet(need: Need, values: Mapping[str, Value]) -> bool:
-    value = values.get(need.parameter)
-    if value is None or value.kind not in ("tensor", "unknown"):
-        return False
-    return value.range is None or not value.range.without_nan().within(need.domain)
