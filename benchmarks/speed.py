@@ -68,7 +68,10 @@ class Timing:
 
 
 def tools(files: tuple[SourceFile, ...]) -> list[Tool]:
-    """All tools, each with one process and one thread; installs those that this environment must not hold."""
+    """All tools, each with one process and one thread; installs those that this environment must not hold.
+
+    The slowest comes last, so that a tool that fails is known early.
+    """
     here = {"PYTHONPATH": str(ROOT)}
     torchfix = packages.environment("torchfix", TORCHFIX_PINS)
     linters = packages.environment("linters", LINTER_PINS)
@@ -88,15 +91,6 @@ def tools(files: tuple[SourceFile, ...]) -> list[Tool]:
             here,
         ),
         Tool(
-            TORCHFIX,
-            _version(torchfix, "torchfix"),
-            "torchfix -j 1",
-            (torchfix, "-m", "torchfix", "-j", "1"),
-            files,
-            {},
-            "Finished checking",
-        ),
-        Tool(
             "ruff",
             _version(linters, "ruff"),
             f"RAYON_NUM_THREADS=1 ruff {ruff}",
@@ -113,6 +107,15 @@ def tools(files: tuple[SourceFile, ...]) -> list[Tool]:
             {},
         ),
         Tool(TORCH_LIBCST, libcst, "libcst.parse_module of each file that mentions torch", parse, torch, {}),
+        Tool(
+            TORCHFIX,
+            _version(torchfix, "torchfix"),
+            "torchfix -j 1",
+            (torchfix, "-m", "torchfix", "-j", "1"),
+            files,
+            {},
+            "Finished checking",
+        ),
     ]
 
 
