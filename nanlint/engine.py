@@ -44,7 +44,7 @@ class _Said:
 
 
 def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Result:
-    active = [rule for rule in rules if rule.mentions is None or re.search(rule.mentions, source.text)]
+    active = [rule for rule in rules if not rule.mentions or any(word in source.text for word in rule.mentions)]
     by_op: dict[str, list[Rule]] = {}
     for rule in active:
         for op in rule.at:

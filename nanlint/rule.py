@@ -24,8 +24,8 @@ class RuleError(Exception):
 class Rule:
     """`code` is `NANxyz`, `name` the defect in kebab case, `at` the canonical ops whose sites it is shown.
 
-    `over`: names of more general rules, silent at every application that this one accounts for. `mentions`: a regular
-    expression without which in its text a file is of no interest to the rule.
+    `over`: names of more general rules, silent at every application that this one accounts for. `mentions`: texts of
+    which a file must hold one to be of interest to the rule; none means any file.
     """
 
     code: str
@@ -35,7 +35,7 @@ class Rule:
     doc: str
     check: Check
     over: frozenset[str] = frozenset()
-    mentions: str | None = None
+    mentions: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -49,10 +49,10 @@ class Rule:
         return {heading.strip(): body.strip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str | None = None) -> Callable[[Check], Rule]:
+def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str = "") -> Callable[[Check], Rule]:
     """Make a rule of the decorated function, whose docstring is its documentation.
 
-    `at` lists canonical op names and `over` rule names, separated by blanks. Raises RuleError, with the file and line, for a rule
+    `at` lists canonical op names, `over` rule names and `mentions` texts, separated by blanks. Raises RuleError, with the file and line, for a rule
     without a well-formed code, kind or docstring.
     """
 
@@ -60,7 +60,7 @@ def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str | None 
         place = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
         doc = inspect.getdoc(check) or ""
         name = check.__name__.replace("_", "-")
-        made = Rule(code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), mentions)
+        made = Rule(code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), tuple(mentions.split()))
         if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
             raise RuleError(f"{place}: code {code!r} is not three capitals and three digits, such as NAN101")
         if kind not in KINDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,53 +17,83 @@ if TYPE_CHECKING:
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"[\w)\]]\s?\*\*=?(?!\s*2\b)"}
+# by site: the words of which code must hold one, and the pattern that it must then show
 SITES = {
-    "training-step": r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip"
-    r"|optimizer_step\(",
-    "optimizer": r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
-    "loop-growth": r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*|=.*\b(?:square|pow|mul|matmul|mm)\b)"
-    r"|\.(?:square_|pow_|mul_)\(",
-    "add": r"\blog",
-    "sub": r"\blog",
-    "mul": r"\b[Ii]nf",
-    "empty-reduction": r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
-    r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select",
-    "nan-check": r"isnan|isfinite|isinf|!=",
+    "training-step": ("", r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\("
+                      r"|clip_\w*grad|grad\w*_clip|optimizer_step\("),
+    "optimizer": ("", r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\("),
+    "loop-growth": ("for while", r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
+                    r"|=.*\b(?:square|pow|mul|matmul|mm)\b)|\.(?:square_|pow_|mul_)\("),
+    "add": ("", r"\blog"),
+    "sub": ("", r"\blog"),
+    "mul": ("", r"\b[Ii]nf"),
+    "empty-reduction": ("", r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
+                        r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select"),
+    "nan-check": ("", r"isnan|isfinite|isinf|!="),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
-    "complex-backward": r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\(|(?i:act|loss|criterion|model|net)\w*\(",
-    "model-call": r"\*=?\s*\(?\d|\d\s*\*",
-}
+    "complex-backward": ("", r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\("
+                         r"|(?i:act|loss|criterion|model|net)\w*\("),
+    "model-call": ("rand randn rand_like randn_like", r"\d{5}|\d_\d{3}|\d\.?[eE]\+?\d|10\.?0?\s*\*\*\s*\d|\d{2,}\.?\d*\s*\*\s*\d{2}"),
+}  # fmt: skip
+STRING = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
+WORD = re.compile(r"[A-Za-z]\w*")
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """Code shows it by one of the words, and then by the pattern where there is one."""
+
+    words: frozenset[str]
+    pattern: re.Pattern[str] | None = None
+
+
 @lru_cache(maxsize=64)
-def _pattern(listened: frozenset[str]) -> re.Pattern[str]:
+def _signs(listened: frozenset[str]) -> tuple[_Sign, ...]:
+    """The signs by which code shows that it holds one of these."""
     words: set[str] = set()
-    parts: list[str] = []
+    patterns: list[str] = []
+    signs: list[_Sign] = []
     for op in LINES:
         if op.name in listened and op.name not in SILENT:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
             if op.name in OPERATORS:
-                parts.append(OPERATORS[op.name])
-    parts.extend(pattern for site, pattern in SITES.items() if site in listened)
-    if words:
-        parts.append(rf"\b(?:{'|'.join(sorted(map(re.escape, words)))})_?\b")
-    return re.compile("|".join(parts) if parts else r"(?!)", re.MULTILINE)
+                patterns.append(OPERATORS[op.name])
+    words |= {word + "_" for word in words}
+    for site, (needed, pattern) in SITES.items():
+        if site in listened and needed:
+            signs.append(_Sign(frozenset(needed.split()), re.compile(pattern, re.MULTILINE)))
+        elif site in listened:
+            patterns.append(pattern)
+    if patterns:
+        signs.append(_Sign(frozenset(), re.compile("|".join(dict.fromkeys(patterns)), re.MULTILINE)))
+    return (_Sign(frozenset(words)), *signs)
 
 
 def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    pattern = _pattern(listened)
+    signs = _signs(listened)
+
+    def shows(code: str) -> bool:
+        code = STRING.sub("''", code)
+        words = set(WORD.findall(code))
+        for sign in signs:
+            if sign.words and sign.words.isdisjoint(words):
+                continue
+            if sign.pattern is None or sign.pattern.search(code) is not None:
+                return True
+        return False
+
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
-        return lambda code: pattern.search(code) is not None
+        return shows
     dotted = re.compile(rf"\b({'|'.join(map(re.escape, aliases)) or 'torch'})((?:\.[A-Za-z]\w*)+)")
 
     def test(code: str) -> bool:
-        if pattern.search(code) is not None:
+        if shows(code):
             return True
         if any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code)):
             return True

@@ -17,7 +17,6 @@ lstm_cell"""
 
 @rule(
     "NAN901", at=f"{LAYERS} model-call", kind="data",
-    mentions=r"\d{5}|\d_\d{3}|\d\.?[eE]\+?0*[4-9]|\d\.?[eE]\+?[1-9]\d|10\.?0?\s*\*\*\s*\d",
 )  # fmt: skip
 def huge_input_scale(site: Site) -> Iterator[Report]:
     """

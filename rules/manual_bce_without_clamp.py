@@ -29,7 +29,7 @@ WRAPPED = frozenset(
 OVER = "log-of-nonpositive log-of-softmax log-of-sigmoid where-gradient-trap exp-overflow"
 
 
-@rule("NAN501", at="add sub where", kind="loss", over=OVER, mentions=r"log")
+@rule("NAN501", at="add sub where", kind="loss", over=OVER, mentions="log")
 def manual_bce_without_clamp(site: Site) -> Iterator[Report]:
     """
     A hand-written binary cross entropy whose probabilities can be 0 or 1.

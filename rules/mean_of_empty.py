@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from nanlint.api import LIKELY, Report, Site, rule, strip_views
 
 
-@rule("NAN202", at="empty-reduction", kind="division", mentions=r"\[|masked_select")
+@rule("NAN202", at="empty-reduction", kind="division")
 def mean_of_empty(site: Site) -> Iterator[Report]:
     """
     Mean, spread, extremum or loss of a selection that can be empty.

@@ -23,7 +23,7 @@ PARTS = "apply it to z.real and z.imag and join them with torch.complex"
 
 @rule(
     "NAN801", at=" ".join(sorted(AT)), kind="complex",
-    mentions=r"\bcomplex(?:\d+|_\w+)?\b|_complex\b|Complex|\bc(?:float|double|half)\b|fft|polar|stft|hilbert|\beig|\b\d[\d.]*[jJ]\b",
+    mentions="complex Complex cfloat cdouble chalf fft polar stft hilbert .eig( eigvals 0j 1j 2j 5j 0J 1J",
 )  # fmt: skip
 def real_activation_on_complex(site: Site) -> Iterator[Report]:
     """

@@ -16,7 +16,7 @@ CURES = {
 
 @rule(
     "NAN802", at=" ".join(sorted(LOSSES - DISTANCES | {"complex-backward"})), kind="complex",
-    mentions=r"\bcomplex(?:\d+|_\w+)?\b|_complex\b|Complex|\bc(?:float|double|half)\b|fft|polar|stft|hilbert|\beig|\b\d[\d.]*[jJ]\b",
+    mentions="complex Complex cfloat cdouble chalf fft polar stft hilbert .eig( eigvals 0j 1j 2j 5j 0J 1J",
 )  # fmt: skip
 def real_loss_on_complex(site: Site) -> Iterator[Report]:
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from nanlint.api import CERTAIN, Report, Site, rule, torch_names
 
 
-@rule("NAN803", at="unknown-name", kind="complex", mentions=r"\btorch\b")
+@rule("NAN803", at="unknown-name", kind="complex")
 def unknown_torch_function(site: Site) -> Iterator[Report]:
     """
     A name that torch does not have.

@@ -55,7 +55,7 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
 
 
 def _unknown(frame: Frame, base: Value, name: str) -> Value:
-    return Value(ident=frame.session.intern(("attr", base.ident, name)))
+    return frame.session.once(("attr", base.ident, name), lambda ident: Value(ident=ident))
 
 
 def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
@@ -97,7 +97,7 @@ def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node
     found = instance.cls.attribute(name)
     if found is not None:
         return found
-    return Value(ident=frame.session.intern(("attr", value.ident, name)))
+    return _unknown(frame, value, name)
 
 
 def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
@@ -127,4 +127,4 @@ def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Val
         return Value("tensor", None, Confidence.LIKELY, session.intern(("attr", value.ident, name)), grad=False,
                      made_by=Application("grad", {"input": value}, frame.place(node)))  # fmt: skip
     found = value.ref.get(name) if value.kind == "unknown" and isinstance(value.ref, dict) else None
-    return found if found is not None else Value(ident=session.intern(("attr", value.ident, name)))
+    return found if found is not None else _unknown(frame, value, name)

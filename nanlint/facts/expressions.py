@@ -14,7 +14,7 @@ from nanlint.facts.calls import call
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.functions import make_lambda
-from nanlint.facts.lookup import lookup
+from nanlint.facts.lookup import constant, lookup
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
@@ -85,7 +85,7 @@ KEYWORDS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 
 def _name(frame: Frame, node: cst.Name) -> Value:
     if node.value in KEYWORDS:
-        return literal(KEYWORDS[node.value], frame.session.intern(("const", node.value)))
+        return constant(frame, KEYWORDS[node.value])
     return lookup(frame, node.value)
 
 
@@ -95,12 +95,16 @@ def _attribute(frame: Frame, node: cst.Attribute) -> Value:
 
 def _number(frame: Frame, node: cst.Integer | cst.Float | cst.Imaginary) -> Value:
     text = node.value
+    found = frame.session.fixed.get(("number", text))
+    if found is not None:
+        return found
     const: Any
     try:
         const = int(text, 0) if isinstance(node, cst.Integer) else float(text) if isinstance(node, cst.Float) else complex(text)
     except ValueError:
         return frame.unknown(kind="number")
-    return literal(const, frame.session.intern(("const", repr(const))))
+    made = frame.session.fixed[("number", text)] = constant(frame, const)
+    return made
 
 
 def _string(frame: Frame, node: cst.SimpleString | cst.ConcatenatedString) -> Value:
@@ -111,7 +115,7 @@ def _string(frame: Frame, node: cst.SimpleString | cst.ConcatenatedString) -> Va
             const = node.evaluated_value
         except (ValueError, SyntaxError):
             return frame.unknown(kind="string")
-    return literal(const, frame.session.intern(("const", repr(const)))) if isinstance(const, str) else frame.unknown()
+    return constant(frame, const) if isinstance(const, str) else frame.unknown()
 
 
 def _formatted(frame: Frame, node: cst.FormattedString) -> Value:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 3
 MAX_STEPS = 40_000
-MAX_INLINED_STEPS = 2_000
+MAX_INLINED_STEPS = 1_000
 
 
 class GiveUp(Exception):
@@ -80,7 +80,7 @@ class Session:
     models: set[int] = field(default_factory=set)
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
-    instances: dict[str, Value] = field(default_factory=dict)
+    instances: dict[str, dict[str, Value]] = field(default_factory=dict)
     classes: dict[str, Any] = field(default_factory=dict)
     module: Frame | None = None
     running: set[int] = field(default_factory=set)
@@ -88,6 +88,7 @@ class Session:
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
     muted: int = 0
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
+    fixed: dict[Hashable, Value] = field(default_factory=dict)
     steps: int = 0
     inlined: int = 0
     counter: int = 0
@@ -109,6 +110,13 @@ class Session:
         import libcst
 
         return libcst.Module([]).code_for_node(node)
+
+    def once(self, key: Hashable, make: Callable[[int], Value]) -> Value:
+        """A value that is the same wherever it is asked for, made with its value number when first it is."""
+        found = self.fixed.get(key)
+        if found is None:
+            found = self.fixed[key] = make(self.intern(key))
+        return found
 
     def row(self, place: Place) -> int:
         return self.source.span(place.unit, place.node)[0].row

@@ -76,9 +76,18 @@ class ClassRef:
     qualname: str
     bases: list[ClassRef | str] = field(default_factory=list)
     methods: dict[str, FunctionRef] = field(default_factory=dict)
-    attributes: dict[str, Value] = field(default_factory=dict)
+    found: dict[str, Value] = field(default_factory=dict)
+    run_body: Callable[[], dict[str, Value]] | None = None
     entry: ClassEntry | None = None
     text: str = ""
+
+    @property
+    def attributes(self) -> dict[str, Value]:
+        """What the statements of the class bind; they run when first asked for."""
+        if self.run_body is not None:
+            run, self.run_body = self.run_body, None
+            self.found = run()
+        return self.found
 
     def method(self, name: str, after: ClassRef | None = None) -> FunctionRef | None:
         """The method by the order of the bases; with `after`, as `super()` in that class finds it."""
@@ -146,8 +155,9 @@ def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
         found_base = base_class(session, base)
         # `class Dataset(Dataset)` extends the imported one
         made.bases.append(session.source.index.imports.get(base, base) if _extends(found_base, made) else found_base)
-    if session.run_class is not None:
-        made.attributes = session.run_class(made, entry)
+    run_class = session.run_class
+    if run_class is not None:
+        made.run_body = lambda: run_class(made, entry)
     return made
 
 

@@ -73,6 +73,8 @@ def run_definition(session: Session, definition: Definition) -> None:
         decorators = (known or ref).decorators
         if "staticmethod" not in decorators:
             receiver = generic_instance(session, owner)
+            if definition.name == "__init__":
+                receiver.ref.pending = None
             ref = ref.bind(class_receiver(session, owner) if "classmethod" in decorators else receiver)
     run_function(session, ref, None)
     run_nested(session)
@@ -112,11 +114,17 @@ def class_receiver(session: Session, owner: ClassRef) -> Value:
 
 def generic_instance(session: Session, owner: ClassRef) -> Value:
     """An object of the class of which only the class is known: what `__init__` sets, and no other method changes."""
+    instance = Instance(owner)
+    instance.pending = lambda: instance.held.update(_generic_attributes(session, owner))
+    return Value("instance", ident=session.intern(("instance", owner.qualname)), ref=instance)
+
+
+def _generic_attributes(session: Session, owner: ClassRef) -> dict[str, Value]:
     found = session.instances.get(owner.qualname)
     if found is not None:
-        return Value("instance", ident=found.ident, ref=Instance(owner, dict(found.ref.attrs)))
+        return found
     made = Value("instance", ident=session.intern(("instance", owner.qualname)), ref=Instance(owner))
-    session.instances[owner.qualname] = made
+    session.instances[owner.qualname] = made.ref.held
     init = owner.method("__init__")
     if init is not None:
         session.muted += 1
@@ -132,7 +140,8 @@ def generic_instance(session: Session, owner: ClassRef) -> Value:
             session.muted -= 1
             session.steps = steps
     _forget_changed(session, owner, made.ref)
-    return Value("instance", ident=made.ident, ref=Instance(owner, dict(made.ref.attrs)))
+    attributes: dict[str, Value] = made.ref.held
+    return attributes
 
 
 def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> None:

@@ -38,12 +38,12 @@ def global_value(frame: Frame, name: str) -> Value:
         return session.module.env.vars[name]
     if name in index.functions:
         definition = index.functions[name]
-        return Value(
-            "function", ident=session.intern(("function", name)), ref=FunctionRef(definition, None, name), reach=Confidence.LIKELY
+        return session.once(
+            ("function", name), lambda ident: Value("function", ident=ident, ref=FunctionRef(definition, None, name))
         )
     if name in index.classes:
         return class_value(frame, class_of_entry(session, index.classes[name]))
-    if session.module is None and session.start_module is not None:
+    if name in index.bound and session.module is None and session.start_module is not None:
         session.start_module()
         if session.module is not None and name in session.module.env.vars:
             return session.module.env.vars[name]
@@ -51,20 +51,24 @@ def global_value(frame: Frame, name: str) -> Value:
         return dotted(frame, index.imports[name])
     if name in BUILTINS:
         return dotted(frame, f"builtins.{name}")
-    return Value(ident=session.intern(("global", name)))
+    return session.once(("global", name), lambda ident: Value(ident=ident))
 
 
 def dotted(frame: Frame, name: str) -> Value:
     """An imported thing, by its full name."""
+    found = frame.session.fixed.get(("name", name))
+    if found is not None:
+        return found
     module, _, last = name.rpartition(".")
     if module in ("torch", "numpy", "math") and last in CONSTANTS and not math.isnan(CONSTANTS[last]):
         return constant(frame, CONSTANTS[last])
-    return Value("name", ident=frame.session.intern(("name", name)), ref=name)
+    return frame.session.once(("name", name), lambda ident: Value("name", ident=ident, ref=name))
 
 
 def class_value(frame: Frame, class_: ClassRef) -> Value:
-    return Value("class", ident=frame.session.intern(("class", id(class_))), ref=class_)
+    return frame.session.once(("class", id(class_)), lambda ident: Value("class", ident=ident, ref=class_))
 
 
-def constant(frame: Frame, number: float) -> Value:
-    return literal(number, frame.session.intern(("const", repr(number))))
+def constant(frame: Frame, number: object) -> Value:
+    """The value of a literal: numbers, strings, True, False and None."""
+    return frame.session.once(("const", repr(number)), lambda ident: literal(number, ident))

@@ -43,9 +43,9 @@ class Reason:
     earlier: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Value:
-    """All that is known of one expression.
+    """All that is known of one expression; never changed once it is made (`frozen=True` would triple what one costs).
 
     `range` is None when nothing is known, which is not the same as all floats. `reach` says how sure it is that
     the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
@@ -76,7 +76,9 @@ class Value:
         """A copy with some fields changed; `dataclasses.replace` at a third of its cost."""
         copy = object.__new__(Value)
         for name in FIELDS:
-            object.__setattr__(copy, name, changes[name] if name in changes else getattr(self, name))
+            setattr(copy, name, getattr(self, name))
+        for name, value in changes.items():
+            setattr(copy, name, value)
         return copy
 
     @property

@@ -44,7 +44,7 @@ class _Unit:
         """The rows as they are in the file."""
         return self.source.rows_text(self.first_row, self.last_row)
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The rows that hold code of this unit: no docstring, no comment rows, newlines all LF."""
         text = "\n".join(masked(self._rows, self.first_row, self.children, self.docstring)[0])
@@ -162,12 +162,14 @@ class Index:
     """`imports` maps the module-level names to what they are bound to, dotted, relative ones with leading dots.
 
     `definitions` is in the order of the file, the module first; where a name is defined twice the last is in
-    `functions` and `classes`.
+    `functions` and `classes`. `bound` are the names that module-level statements other than imports, functions and
+    classes bind.
     """
 
     source: Source
     imports: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    bound: set[str] = field(default_factory=set)
     found: list[Definition] = field(default_factory=list)
     functions: dict[str, Definition] = field(default_factory=dict)
     classes: dict[str, ClassEntry] = field(default_factory=dict)
@@ -219,9 +221,12 @@ class Index:
         else:
             owner.methods[name] = made
 
-    def add_class(self, name: str, rows: Rows, owner: ClassEntry | None, bases: tuple[str, ...]) -> ClassEntry:
+    def add_class(
+        self, name: str, rows: Rows, owner: ClassEntry | None, bases: tuple[str, ...], docstring: Rows | None
+    ) -> ClassEntry:
         qualname = name if owner is None else f"{owner.qualname}.{name}"
         made = ClassEntry(self.source, name, qualname, rows, owner, bases)
+        made.docstring = docstring
         (self.module if owner is None else owner).children.append(rows)
         self.classes[qualname] = made
         return made

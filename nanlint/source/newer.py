@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
+from libcst import matchers
 from libcst.helpers import get_full_name_for_node
 
 from nanlint.source.index import ClassEntry, Index, Rows
@@ -23,12 +24,15 @@ def fill(index: Index, tree: Tree) -> None:
             index.add_function(node.name.value, _rows(tree, node), owner, None, decorators)
         elif isinstance(node, cst.ClassDef):
             bases = tuple(cst.Module([]).code_for_node(base.value) for base in node.bases)
-            made = index.add_class(node.name.value, _rows(tree, node), owner, bases)
+            made = index.add_class(node.name.value, _rows(tree, node), owner, bases, None)
             pending.extend((s, made) for s in reversed(node.body.body))
         elif isinstance(node, (cst.Import, cst.ImportFrom)):
             if owner is None:
                 _import(index, node)
         else:
+            if owner is None:
+                # more than it binds, which only costs a run of the module level
+                index.bound.update(name.value for name in matchers.findall(node, matchers.Name()) if isinstance(name, cst.Name))
             pending.extend((child, owner) for child in reversed(list(_blocks(node))))
 
 

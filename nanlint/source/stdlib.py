@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Iterator
 
 from nanlint.source.index import ClassEntry, Index, Rows
 
@@ -27,7 +28,7 @@ def fill(index: Index, tree: ast.Module) -> None:
             decorators = tuple(_text(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list)
             index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators)
         elif isinstance(node, ast.ClassDef):
-            made = index.add_class(node.name, _rows(index, node), owner, tuple(map(_text, node.bases)))
+            made = index.add_class(node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node))
             pending.extend((s, made) for s in reversed(node.body))
         elif isinstance(node, ast.Import):
             for name in node.names if owner is None else ():
@@ -36,6 +37,8 @@ def fill(index: Index, tree: ast.Module) -> None:
             for name in node.names if owner is None else ():
                 index.add_import_from("." * node.level + (node.module or ""), name.name, name.asname)
         elif not isinstance(node, ast.expr):
+            if owner is None:
+                index.bound.update(_bound(node))
             inner = [child for block in BLOCKS for child in getattr(node, block, ())]
             pending.extend((child, owner) for child in reversed(inner))
 
@@ -51,7 +54,26 @@ def _rows(index: Index, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Class
     return first, node.end_lineno
 
 
-def _docstring(index: Index, node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> Rows | None:
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a statement binds, those in its blocks left out."""
+    targets: list[ast.expr | None] = [
+        *getattr(node, "targets", ()), getattr(node, "target", None), *(i.optional_vars for i in getattr(node, "items", ())),
+    ]  # fmt: skip
+    while targets:
+        target = targets.pop()
+        if isinstance(target, ast.Name):
+            yield target.id
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            targets.extend(target.elts)
+        elif isinstance(target, ast.Starred):
+            targets.append(target.value)
+    if isinstance(node, ast.Global):
+        yield from node.names
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.NamedExpr):
+        yield node.value.target.id
+
+
+def _docstring(index: Index, node: ast.ClassDef | ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> Rows | None:
     """The rows of a docstring that shares them with no code."""
     first = node.body[0] if node.body else None
     if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
