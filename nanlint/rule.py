@@ -52,15 +52,17 @@ class Rule:
 def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str = "") -> Callable[[Check], Rule]:
     """Make a rule of the decorated function, whose docstring is its documentation.
 
-    `at` lists canonical op names, `over` rule names and `mentions` texts, separated by blanks. Raises RuleError, with the file and line, for a rule
-    without a well-formed code, kind or docstring.
+    `at` lists canonical op names, `over` rule names and `mentions` texts, separated by blanks. Raises RuleError, with
+    the file and line, for a rule without a well-formed code, kind or docstring.
     """
 
     def make(check: Check) -> Rule:
         place = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
         doc = inspect.getdoc(check) or ""
         name = check.__name__.replace("_", "-")
-        made = Rule(code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), tuple(mentions.split()))
+        made = Rule(
+            code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), tuple(mentions.split())
+        )
         if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
             raise RuleError(f"{place}: code {code!r} is not three capitals and three digits, such as NAN101")
         if kind not in KINDS:

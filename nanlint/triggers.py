@@ -19,22 +19,45 @@ SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"[\w)\]]\s?\*\*=?(?!\s*2\b)"}
 # by site: the words of which code must hold one, and the pattern that it must then show
 SITES = {
-    "training-step": ("", r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\("
-                      r"|clip_\w*grad|grad\w*_clip|optimizer_step\("),
-    "optimizer": ("", r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\("),
-    "loop-growth": ("for while", r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
-                    r"|=.*\b(?:square|pow|mul|matmul|mm)\b)|\.(?:square_|pow_|mul_)\("),
+    "training-step": (
+        "",
+        r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
+    ),
+    "optimizer": (
+        "",
+        r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
+    ),
+    "loop-growth": (
+        "for while",
+        (
+            r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
+            r"|=.*\b(?:square|pow|mul|matmul|mm)\b)|\.(?:square_|pow_|mul_)\("
+        ),
+    ),
     "add": ("", r"\blog"),
     "sub": ("", r"\blog"),
     "mul": ("", r"\b[Ii]nf"),
-    "empty-reduction": ("", r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
-                        r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select"),
+    "empty-reduction": (
+        "",
+        (
+            r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
+            r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select"
+        ),
+    ),
     "nan-check": ("", r"isnan|isfinite|isinf|!="),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
-    "complex-backward": ("", r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\("
-                         r"|(?i:act|loss|criterion|model|net)\w*\("),
-    "model-call": ("rand randn rand_like randn_like", r"\d{5}|\d_\d{3}|\d\.?[eE]\+?\d|10\.?0?\s*\*\*\s*\d|\d{2,}\.?\d*\s*\*\s*\d{2}"),
-}  # fmt: skip
+    "complex-backward": (
+        "",
+        (
+            r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\("
+            r"|(?i:act|loss|criterion|model|net)\w*\("
+        ),
+    ),
+    "model-call": (
+        "rand randn rand_like randn_like",
+        r"\d{5}|\d_\d{3}|\d\.?[eE]\+?\d|10\.?0?\s*\*\*\s*\d|\d{2,}\.?\d*\s*\*\s*\d{2}",
+    ),
+}
 STRING = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
 WORD = re.compile(r"[A-Za-z]\w*")
 HELPER_ROWS = 12
@@ -97,7 +120,11 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
             return True
         if any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code)):
             return True
-        return any(is_absent(f"{module}.{name}") for module, names in FROM_TORCH.findall(code) for name in IMPORTED.findall(names))
+        return any(
+            is_absent(f"{module}.{name}")
+            for module, names in FROM_TORCH.findall(code)
+            for name in IMPORTED.findall(names)
+        )
 
     return test
 
@@ -129,7 +156,9 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
 
 def callers(definitions: Iterable[Definition]) -> Callable[[str], bool]:
     """A test of a definition's code: does it call one of these, short functions that pass on what they are given?"""
-    names = {d.name for d in definitions if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS}
+    names = {
+        d.name for d in definitions if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
+    }
     if not names:
         return lambda code: False
     calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")

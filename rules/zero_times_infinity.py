@@ -98,7 +98,9 @@ def _comes_from_fill(value: Value, depth: int) -> bool:
     if made.op == "growth":
         return True
     if depth and made.op in CARRIED:
-        return any(_comes_from_fill(v, depth - 1) for v in made.args.values() if v.kind in ("tensor", "unknown", "number"))
+        return any(
+            _comes_from_fill(v, depth - 1) for v in made.args.values() if v.kind in ("tensor", "unknown", "number")
+        )
     return False
 
 

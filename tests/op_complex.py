@@ -17,7 +17,7 @@ INPUTS = ("input", "target", "other", "input1", "input2", "x2", "positive", "neg
 
 
 def of_function(case: Case) -> OnComplex:
-    """"raises", "drops" if torch warns that it discards the imaginary part, else "fine"."""
+    """What torch does: "raises", "drops" if it warns that it discards the imaginary part, else "fine"."""
     return observe(lambda: case.fn(*(SAMPLE.clone() for _ in case.tensors), **case.consts))
 
 

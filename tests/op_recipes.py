@@ -29,8 +29,10 @@ class Case:
 
     @property
     def id(self) -> str:
-        return self.op.name + "".join(f",{name}={value}" for name, value in self.consts.items()) + (
-            "" if len(self.tensors) < 2 else f"({' '.join(self.tensors)})"
+        return (
+            self.op.name
+            + "".join(f",{name}={value}" for name, value in self.consts.items())
+            + ("" if len(self.tensors) < 2 else f"({' '.join(self.tensors)})")
         )
 
 

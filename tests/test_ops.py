@@ -77,7 +77,6 @@ def test_the_operators_of_python_are_in_the_table() -> None:
 def intervals() -> st.SearchStrategy[Interval]:
     number = st.sampled_from(EDGES) | st.floats(-5, 5)
 
-
     def between(a: float, b: float, lo_open: bool, hi_open: bool, hole: bool) -> Interval:
         lo, hi = min(a, b), max(a, b)
         return Interval(lo, hi, lo_open, hi_open, hole and lo < 0 < hi)
@@ -91,9 +90,7 @@ def intervals() -> st.SearchStrategy[Interval]:
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_results_lie_in_the_range(case: Case, data: st.DataObject) -> None:
-    drawn = {
-        name: DOMAINS.get((case.op.name, name)) or data.draw(intervals(), label=name) for name in case.tensors
-    }
+    drawn = {name: DOMAINS.get((case.op.name, name)) or data.draw(intervals(), label=name) for name in case.tensors}
     for dtype in FLOATS:
         try:
             wrong = list(escapes(case, drawn, dtype))

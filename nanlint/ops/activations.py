@@ -170,4 +170,4 @@ OPS: tuple[Op, ...] = (
     op("threshold", "TFJG", threshold, "input threshold value", nn="Threshold", constructor="threshold value",
        complex="raises"),
     op("glu", "F", gated, "input dim", nn="GLU", constructor="dim", complex="raises"),
-)
+)  # fmt: skip

@@ -207,4 +207,4 @@ OPS: tuple[Op, ...] = (
     bitwise("bitwise_or"),
     bitwise("bitwise_xor"),
     bitwise("bitwise_not", "input"),
-)
+)  # fmt: skip

@@ -141,4 +141,4 @@ OPS: tuple[Op, ...] = (
     op("isnan", "TMN", boolean, dtype="bool", differentiable=False),
     op("isinf", "TMN", boolean, dtype="bool", differentiable=False),
     op("isfinite", "TMN", boolean, dtype="bool", differentiable=False),
-)
+)  # fmt: skip

@@ -108,4 +108,4 @@ OPS: tuple[Op, ...] = (
     op("upsample_nearest", "F", same, "input size", also="F.upsample_bilinear", complex="raises"),
     op("adaptive_log_softmax", "", nothing, nn="AdaptiveLogSoftmaxWithLoss", returns="tuple", complex="raises",
        constructor="in_features n_classes cutoffs"),
-)
+)  # fmt: skip

@@ -64,4 +64,4 @@ OPS: tuple[Op, ...] = (
     op("fftshift", "Q", same, also="Q.ifftshift"),
     op("stft", "TM", MIXED, "input n_fft", dtype="complex"),
     op("istft", "TM", MIXED, "input n_fft", dtype="real"),
-)
+)  # fmt: skip

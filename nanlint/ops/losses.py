@@ -85,4 +85,4 @@ OPS: tuple[Op, ...] = (
               "input positive negative", complex="fine"),
     criterion("ctc_loss", overflowing_loss, "CTCLoss", "input target input_lengths target_lengths",
               constructor="blank reduction zero_infinity"),
-)
+)  # fmt: skip

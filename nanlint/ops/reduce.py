@@ -144,4 +144,4 @@ OPS: tuple[Op, ...] = (
     op("trapezoid", "T", layer("input"), "input x", aliases="trapz", reduces=True),
     op("cumulative_trapezoid", "T", layer("input"), "input x"),
     op("gradient", "T", layer("input"), returns="tuple", also="N.gradient"),
-)
+)  # fmt: skip

@@ -132,4 +132,4 @@ OPS: tuple[Op, ...] = (
     op("frexp", "TMN", nothing, returns="tuple", complex="raises"),
     op("gcd", "TMIN", always(FINITE_NONNEGATIVE), "input other", dtype="promote", complex="raises",
        differentiable=False),
-)
+)  # fmt: skip

@@ -131,4 +131,4 @@ OPS: tuple[Op, ...] = (
     op("pin_memory", "M", same),
     op("to_dense", "M", with_zero),
     op("sum_to_size", "M", nothing, "input size"),
-)
+)  # fmt: skip
