@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import traceback
 from collections.abc import Hashable, Iterator, Sequence
@@ -20,16 +19,17 @@ from nanlint.triggers import callers, drivers, triggers
 RECURSION_LIMIT = 6000
 
 
-def check(data: bytes, path: str, rules: Sequence[Rule], confidence: Confidence) -> Result:
+def check(data: bytes, path: str, rules: Sequence[Rule], confidence: Confidence, *, noqa: bool = True) -> Result:
     """Find the hazards in a file.
 
     A file that cannot be read as Python gives one finding `NAN000 invalid-file`; a rule that raises gives a Failure
-    and hides nothing else. Findings below `confidence` are counted, not listed.
+    and hides nothing else. Findings below `confidence` are counted, not listed. Without `noqa`, comments of that word
+    silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts.
     """
     try:
         source = Source(data, path)
         with _deep_recursion():
-            return _check(source, rules, confidence)
+            return _check(source, rules, confidence, noqa)
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)
@@ -43,7 +43,7 @@ class _Said:
     report: Report
 
 
-def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Result:
+def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool) -> Result:
     active = [rule for rule in rules if not rule.mentions or any(word in source.text for word in rule.mentions)]
     by_op: dict[str, list[Rule]] = {}
     for rule in active:
@@ -72,11 +72,13 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence) -> Res
                 said.extend(_Said(rule, site, report) for report in rule.check(site))
             except Exception:
                 failures.append(Failure(source.path, rule.name, traceback.format_exc()))
-    findings, held_back = _settle(session, said, confidence)
+    findings, held_back = _settle(session, said, confidence, noqa)
     return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
 
 
-def _settle(session: Session, said: list[_Said], confidence: Confidence) -> tuple[tuple[Finding, ...], int]:
+def _settle(
+    session: Session, said: list[_Said], confidence: Confidence, noqa: bool
+) -> tuple[tuple[Finding, ...], int]:
     """One finding per defect, at the highest confidence with which it was seen."""
     overridden = {(name, id(node)) for s in said for name in s.rule.over for node in s.report.covers}
     best: dict[tuple[str, Hashable], _Said] = {}
@@ -94,7 +96,7 @@ def _settle(session: Session, said: list[_Said], confidence: Confidence) -> tupl
             held_back += 1
             continue
         finding = _finding(session, s)
-        if not session.source.suppressions.covers(finding.code, finding.name, finding.start.row):
+        if not session.source.suppressions.covers(finding.code, finding.name, finding.start.row, noqa):
             findings.append(finding)
     unique = {(f.code, f.start, f.end): f for f in sorted(findings, key=lambda f: f.confidence)}
     return tuple(sorted(unique.values(), key=lambda f: f.sort_key)), held_back

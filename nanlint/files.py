@@ -20,11 +20,15 @@ Ignores = tuple[tuple[str, "GitIgnoreSpec"], ...]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One file to check: `path` as it is shown, `data` where the bytes came from standard input."""
+    """One file to check: `path` as it is shown, `data` where the bytes are not those on the disk.
+
+    `noqa` says that comments of that word silence findings: not where the host applies its own.
+    """
 
     path: str
     config: Config
     data: bytes | None = None
+    noqa: bool = True
 
 
 def discover(paths: Sequence[str], configs: Configs) -> tuple[list[Target], list[str]]:

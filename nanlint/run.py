@@ -115,7 +115,7 @@ def check(target: Target, cache: Cache | None = None) -> Result:
         config = target.config
         rules = _rules(config, config.ignored(target.path))
         with _collected_at_the_end():
-            result = check_bytes(data, target.path, rules, config.confidence)
+            result = check_bytes(data, target.path, rules, config.confidence, noqa=target.noqa)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
     if cache and target.data is None:

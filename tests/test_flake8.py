@@ -85,6 +85,12 @@ def test_noqa_is_that_of_flake8(flake8: Flake8, tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text(LOG.replace("(x))\n", "(x))  # noqa: NAN2\n"))
     (tmp_path / "c.py").write_text("# flake8: noqa\n" + LOG)
     assert [place[0] for place in places(flake8("."))] == ["b.py"]
+    assert sorted(place[0] for place in places(flake8("--disable-noqa", "."))) == ["a.py", "b.py", "c.py"]
+
+
+def test_comments_of_nanlint_count_without_those_of_flake8(flake8: Flake8, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(LOG.replace("(x))\n", "(x))  # nanlint: ignore[NAN101]\n"))
+    assert places(flake8("a.py")) == places(flake8("--disable-noqa", "a.py")) == []
 
 
 def test_selection_is_that_of_flake8(flake8: Flake8, tmp_path: Path) -> None:

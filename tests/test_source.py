@@ -39,7 +39,8 @@ def test_importing_and_indexing_imports_no_libcst() -> None:
 
 def test_the_gate() -> None:
     assert mentions_torch(b"from torch import log")
-    assert not mentions_torch(b"import numpy")
+    assert mentions_torch(b"def f(x):\n    return x / x.norm(dim=-1, keepdim=True)\n")
+    assert not mentions_torch(b"import numpy\nnumpy.sum(x, keepdims=True)")
 
 
 @pytest.mark.parametrize(

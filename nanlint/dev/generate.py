@@ -101,9 +101,9 @@ def _output(root: Path, arguments: list[str]) -> str:
 def torch_names() -> str | None:
     """The shipped list of torch's public names; None without torch, whose list is then left as it is."""
     try:
-        from nanlint.dev import torch_names as names
+        from nanlint.dev.torch_names import render
     except ModuleNotFoundError as missing:
         if missing.name in ("torch", "nanlint.dev.torch_names"):
             return None
         raise
-    return names.render()
+    return render()

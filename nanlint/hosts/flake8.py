@@ -1,7 +1,7 @@
 """The flake8 plugin: codes `NAN...`, one tree plugin.
 
-flake8 chooses the files and applies its own noqa, select and per-file-ignores; `[tool.nanlint]` is read as well,
-except for its `exclude`. flake8 adds 1 to columns itself.
+flake8 chooses the files and applies its own noqa, select and per-file-ignores; `# nanlint: ignore` counts too, and
+`[tool.nanlint]` is read, except for its `exclude`. flake8 adds 1 to columns itself.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Plugin:
         config = self.configs.of(os.path.dirname(os.path.abspath(self.filename)))
         if self.confidence is not None:
             config = replace(config, confidence=self.confidence)
-        report = run([Target(self.filename, config, data)], jobs=1)
+        report = run([Target(self.filename, config, data, noqa=False)], jobs=1)
         for finding in report.findings:
             row, column = finding.start
             text = f"{finding.code} [{finding.confidence.word}] {finding.message}"

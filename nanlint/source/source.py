@@ -25,8 +25,11 @@ NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
 
 
 def mentions_torch(data: bytes) -> bool:
-    """Whether a file can have anything to do with torch."""
-    return b"torch" in data
+    """Whether a file can have anything to do with torch.
+
+    `keepdim=` is torch's keyword (numpy's is `keepdims=`): a file may work on tensors and import no torch.
+    """
+    return b"torch" in data or b"keepdim=" in data
 
 
 class Source:

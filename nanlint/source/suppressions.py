@@ -43,9 +43,9 @@ class Suppressions:
     def __init__(self, text: str) -> None:
         self.comments: tuple[Suppression, ...] = tuple(_find(text)) if CHEAP.search(text) else ()
 
-    def covers(self, code: str, name: str, row: int) -> bool:
-        """Whether a comment silences the rule in a row."""
-        return any(comment.covers(code, name, row) for comment in self.comments)
+    def covers(self, code: str, name: str, row: int, noqa: bool = True) -> bool:
+        """Whether a comment silences the rule in a row; without `noqa`, one of nanlint's own."""
+        return any(comment.covers(code, name, row) for comment in self.comments if noqa or comment.kind != "noqa")
 
 
 def _find(text: str) -> list[Suppression]:
