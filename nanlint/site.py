@@ -129,7 +129,7 @@ class Site:
         parts: list[str] = []
         reason: Reason | None = value.because
         while reason is not None and len(parts) < 3:
-            parts.append(f"{reason.text.format(row=self.row(reason.place))}")
+            parts.append(f"{reason.text.format(row=self.row(reason.place), range=reason.range)}")
             reason = reason.earlier
         return "; ".join(reversed(parts))
 

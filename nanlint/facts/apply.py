@@ -16,7 +16,7 @@ from nanlint.site import Site
 if TYPE_CHECKING:
     import libcst as cst
 
-    from nanlint.facts.frame import Frame
+    from nanlint.facts.frame import Frame, Place
     from nanlint.ops.op import Op
 
 MAX_ALTERNATIVES = 4
@@ -319,7 +319,7 @@ def _grad(frame: Frame, op: Op, inputs: list[Value]) -> bool | None:
 
 
 def _because(
-    op: Op, values: Mapping[str, Value], range_: Interval | None, place: object, own: bool
+    op: Op, values: Mapping[str, Value], range_: Interval | None, place: Place, own: bool
 ) -> Reason | None:
     if range_ is None:
         return None
@@ -327,5 +327,4 @@ def _because(
     fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
         return sources[0] if sources else None
-    shown = f"{op.name} on line {{row}} gives {range_}".replace("{", "{{").replace("}", "}}").replace("{{row}}", "{row}")
-    return Reason(shown, place, None)  # type: ignore[arg-type]
+    return Reason(f"{op.name} on line {{row}} gives {{range}}", place, range_)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 3
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 1_000
+MAX_INLINED_ROWS = 100
 
 
 class GiveUp(Exception):
@@ -165,6 +166,8 @@ class Frame:
         session.steps += 1
         if session.steps > MAX_STEPS:
             raise GiveUp
+        if self.calls:
+            session.inlined += 1
         evaluator = session.evaluators.get(type(node))
         if evaluator is None:
             return self.unknown()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from nanlint.facts.apply import escape, join
-from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_STEPS, Env, Frame, Session
+from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_ROWS, MAX_INLINED_STEPS, Env, Frame, Session
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import parameter_value
 from nanlint.facts.value import Operand, Value
@@ -51,6 +51,11 @@ class FunctionRef:
         found = self.definition or self.unit
         assert found is not None
         return found
+
+    @property
+    def is_long(self) -> bool:
+        """Too long to be run again for each call; it is looked at by itself."""
+        return self.definition is not None and self.definition.last_row - self.definition.first_row > MAX_INLINED_ROWS
 
     @property
     def decorators(self) -> Sequence[str]:
@@ -246,7 +251,7 @@ def invoke(
 ) -> Value:
     """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""
     session = frame.session
-    too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS
+    too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS or ref.is_long
     if too_much or id(ref.node) in session.running:
         for operand in (*positional, *keywords.values()):
             escape(operand.value)
@@ -265,13 +270,10 @@ def invoke(
         ref.owner, frame.no_grad or runs_without_grad(ref), qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(ref.node))
-    before = session.steps
     try:
         result = run_body(inner, ref.node)
     finally:
         session.running.discard(id(ref.node))
-        if not frame.calls:
-            session.inlined += session.steps - before
     frame.events.extend(event.seen_from(frame) for event in inner.events)
     changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     if not changed and not inner.events:

@@ -59,29 +59,41 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
         return None
     if len(envs) == 1:
         return envs[0]
-    first = envs[0]
-    names: dict[str, None] = {}
-    for env in envs:
-        names.update(dict.fromkeys(env.vars))
+    first, *others = envs
+    # what no path has changed and no guard speaks of is as it was, which is nearly all
+    told = set().union(*(env.facts for env in envs))
+    same_marks = all(env.marks == first.marks for env in others)
     vars_: dict[str, Value] = {}
-    for name in names:
-        values = [env.vars[name] for env in envs if name in env.vars]
-        # each path may have narrowed the variable in its own way
-        seen = [_seen(v, e) for v, e in _bound(name, envs)]
-        same = all(v is values[0] for v in values)
-        vars_[name] = values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen, join)
+    for name, value in first.vars.items():
+        unchanged = all(env.vars.get(name) is value for env in others)
+        if unchanged and value.ident not in told and (same_marks or not value.maybe_empty):
+            vars_[name] = value
+        else:
+            vars_[name] = _joined(frame, name, envs, join)
+    for env in others:
+        for name in env.vars:
+            if name not in vars_:
+                vars_[name] = _joined(frame, name, envs, join)
     facts: dict[int, Interval] = {}
     for ident, range_ in first.facts.items():
-        others = [env.facts.get(ident) for env in envs[1:]]
-        if all(o is not None for o in others):
-            for other in others:
+        known = [env.facts.get(ident) for env in others]
+        if all(o is not None for o in known):
+            for other in known:
                 assert other is not None
                 range_ = range_.join(other)
             facts[ident] = range_
     marks = first.marks
-    for env in envs[1:]:
+    for env in others:
         marks &= env.marks
     return Env(vars_, facts, marks)
+
+
+def _joined(frame: Frame, name: str, envs: list[Env], join) -> Value:  # type: ignore[no-untyped-def]
+    """One variable where the paths meet, each of which may have narrowed it in its own way."""
+    values = [env.vars[name] for env in envs if name in env.vars]
+    seen = [_seen(env.vars[name], env) for env in envs if name in env.vars]
+    same = all(v is values[0] for v in values)
+    return values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen, join)
 
 
 def _seen(value: Value, env: Env) -> Value:
@@ -91,10 +103,6 @@ def _seen(value: Value, env: Env) -> Value:
     if value.maybe_empty and emptiness.known_nonempty(env, value):
         value = value.but(maybe_empty=False)
     return value
-
-
-def _bound(name: str, envs: list[Env]) -> list[tuple[Value, Env]]:
-    return [(env.vars[name], env) for env in envs if name in env.vars]
 
 
 def _rejoin(frame: Frame, values: list[Value], seen: list[Value], join) -> Value:  # type: ignore[no-untyped-def]

@@ -25,7 +25,7 @@ ABSENT: Any = object()
 """`Value.const` of an expression that is no literal (None is a literal)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Application:
     """An op applied to values: the answer to "what made this?", whatever the spelling."""
 
@@ -34,12 +34,13 @@ class Application:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Reason:
-    """Why a range is what it is: "relu gives [0, inf)" at a place, and what came before it."""
+    """Why a range is what it is: "relu on line {row} gives {range}", to be filled in, and what came before it."""
 
     text: str
     place: Place
+    range: Interval | None = None
     earlier: Reason | None = None
 
 
@@ -117,7 +118,7 @@ class Value:
 FIELDS = tuple(Value.__dataclass_fields__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Operand:
     """A value together with the expression that gave it."""
 

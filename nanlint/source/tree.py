@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nanlint.source.positions import Place
 
 TOO_DEEP = "too deeply nested to parse"
+NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
 LEADING = re.compile(r"[ \t\f]*\f")
 
 
@@ -113,4 +114,9 @@ def masked(
         at = last + 1
     kept += rows[at - first_row :]
     numbers += range(at, first_row + len(rows))
-    return kept, numbers
+    text = "\n".join(kept)
+    if "\"\"\"" in text or "'''" in text or "\\\n" in text:
+        return kept, numbers
+    # rows that are blank or comments cost the parser as much as code
+    code = [i for i, row in enumerate(kept) if not NO_CODE.match(row)] or [0]
+    return [kept[i] for i in code], [numbers[i] for i in code]
