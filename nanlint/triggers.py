@@ -58,7 +58,8 @@ SITES = {
         r"\d{5}|\d_\d{3}|\d\.?[eE]\+?\d|10\.?0?\s*\*\*\s*\d|\d{2,}\.?\d*\s*\*\s*\d{2}",
     ),
 }
-STRING = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
+# the texts of `float("inf")` stay
+STRING = re.compile(r"(['\"][-+]?[Ii]nf(?:inity)?['\"])|'[^'\\\n]*'|\"[^\"\\\n]*\"")
 WORD = re.compile(r"[A-Za-z]\w*")
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
@@ -101,7 +102,7 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
     signs = _signs(listened)
 
     def shows(code: str) -> bool:
-        code = STRING.sub("''", code)
+        code = STRING.sub(r"''\1", code)
         words = set(WORD.findall(code))
         for sign in signs:
             if sign.words and sign.words.isdisjoint(words):

@@ -69,9 +69,7 @@ def huge_input_scale(site: Site) -> Iterator[Report]:
         node = product.place.node
         into = f"`{site.op}`" if site.op != "model-call" else f"`{site.show(site.node)}`"
         size = f"is of the order of {factor:g} where it enters {into} on line {site.row(site.place)}"
-        harm = (
-            "losses and gradients overflow or throw the weights away; bring the data to mean 0 and standard deviation 1"
-        )
+        harm = "losses and gradients overflow; bring the data to mean 0 and standard deviation 1"
         yield site.report(LIKELY, f"`{site.show(node)}` {size}: {harm}", at=product.place)
         return
 

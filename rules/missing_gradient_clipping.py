@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from nanlint.api import LIKELY, POSSIBLE, Report, Site, Training, rule
 
-CURE = "call torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0) before it"
+CURE = "call `torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)` before it"
 
 
 @rule("NAN601", at="training-step", kind="training")
@@ -66,7 +66,7 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
         if not clips and not training.class_clips():
             yield site.report(
                 LIKELY if clips is False else POSSIBLE,
-                f"no gradient clipping for this training_step{urgent}: one bad batch can blow up the weights; "
+                f"no gradient clipping for this training_step{urgent}: one bad batch can ruin the weights; "
                 "pass gradient_clip_val=1.0 to the Trainer",
                 at=training.place,
             )
@@ -79,7 +79,7 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
                 continue
             yield site.report(
                 LIKELY,
-                f"no gradient clipping between backward() and this step{urgent}: one bad batch can blow up the weights"
+                f"no gradient clipping between backward() and this step{urgent}: one bad batch can ruin the weights"
                 f"; {CURE}",
                 at=loop.shown(step),
             )

@@ -322,9 +322,14 @@ def test_interrupt_is_status_130_without_a_traceback(project: Path) -> None:
     os.mkfifo(project / "pipe.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "nanlint", "check", "pipe.py"]
-    process = subprocess.Popen(
-        command, cwd=project, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-    )
+    # a shell starts what it runs in the background with SIGINT ignored, and children inherit that
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, cwd=project, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     # Opening the other end waits until nanlint reads; holding it open keeps nanlint reading.
     with process, (project / "pipe.py").open("wb"):
         time.sleep(0.2)
