@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import emptiness, needs, relations
+from nanlint.facts import emptiness, needs
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
+from nanlint.facts.refinement import refine
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval, at_least
@@ -75,7 +76,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     args = Operands(_scalars_in_format(_divided_by_number(op, values), dtype) if op.name in ARITHMETIC else values)
     range_ = op.shape(args)
     reach = _reach(op, inputs, range_)
-    refined = relations.refine(frame, op, values, range_, reach)
+    refined = refine(frame, op, values, range_, reach)
     own_reason = False
     if refined is not None:
         own_reason = range_ is None or refined[0] != range_

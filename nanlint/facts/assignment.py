@@ -13,6 +13,7 @@ from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
+from nanlint.interval import FINITE, Interval
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -118,9 +119,7 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     rebind(frame, target.value, result)
 
 
-def finite(value: Value):  # type: ignore[no-untyped-def]
-    from nanlint.interval import FINITE
-
+def finite(value: Value) -> Interval:
     assert value.range is not None
     met = value.range.meet(FINITE)
     return value.range if met.empty else met

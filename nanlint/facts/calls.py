@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import builtin, nested, training
+from nanlint.facts import builtin, training
 from nanlint.facts.apply import apply, escape, join, know_tensor, record
+from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
+from nanlint.facts.binding import bind_op, gathered
 from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
 from nanlint.facts.methods import SPECIAL_METHODS
+from nanlint.facts.modules import construct
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Application, Module, Operand, Value
 from nanlint.finding import Confidence
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
-RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
-           "min_val": "min", "max_val": "max", "p1": "input"}  # fmt: skip
 # shared with numpy arrays, whose zeros and logarithms are no better
 ARRAY_METHODS = frozenset(
     """sum mean std var max min prod cumsum cumprod any all argmax argmin view reshape squeeze transpose ravel flatten
@@ -129,15 +130,6 @@ def unknown_call(frame: Frame, positional: Sequence[Operand], keywords: Mapping[
     return frame.unknown()
 
 
-def bind_op(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
-    """Operands by parameter name; more positional ones than the op has parameters are dropped."""
-    bound = dict(zip(op.parameters, positional))
-    for name, operand in keywords.items():
-        bound[RENAMED.get(name, name) if name not in op.parameters else name] = operand
-    first = op.parameters[0] if op.parameters else None
-    if first is not None and first in bound and next(iter(bound)) != first:
-        bound = {first: bound.pop(first), **bound}
-    return bound
 
 
 def dotted_call(
@@ -184,20 +176,6 @@ def dotted_call(
     return result
 
 
-def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Operand]:
-    """For `cat`, `stack` and the like: the elements of the list as one operand."""
-    first = bound.get("input")
-    if first is None or first.value.kind != "tuple":
-        return bound
-    value = first.value
-    merged = nested.element(frame, value).but(items=value.items if op.name in nested.LITERAL else None)
-    if value.items is None:
-        merged = merged.but(ident=value.ident)
-    if merged.kind != "tensor":
-        known = merged.kind == "number" and merged.range is not None
-        sure = merged.reach if known else Confidence.POSSIBLE if merged.kind == "number" else min(merged.reach, Confidence.LIKELY)
-        merged = merged.but(kind="tensor", reach=sure)
-    return {**bound, "input": Operand(merged, first.node)}
 
 
 def method_call(
@@ -221,7 +199,7 @@ def method_call(
         if value.kind == "unknown" and not tensorial and result.kind == "tensor":
             result = result.but(kind="unknown")
         if name.endswith("_") and not name.endswith("__"):
-            frame.rebind(base.node, result)
+            rebind(frame, base.node, result)
         return result
     return _unresolved(frame, value, name, value, positional, keywords, node)
 
@@ -262,25 +240,6 @@ def _know_model(frame: Frame, value: Value, name: str) -> None:
         frame.session.models.add(value.ident)
 
 
-def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:
-    """An object of a torch.nn class."""
-    given = dict(zip(op.constructor, positional)) if op is not None else {}
-    given.update(keywords)
-    children: tuple[Value, ...] | None = None
-    last = name.rsplit(".", 1)[-1]
-    if last in ("Sequential", "ModuleList"):
-        listed = [o.value for o in positional]
-        if len(listed) == 1 and listed[0].kind == "tuple":
-            items = listed[0].items
-            if items is None and isinstance(listed[0].ref, tuple):
-                items = (listed[0].ref[1],)
-            listed = list(items) if items is not None else [frame.unknown()]
-        if len(listed) == 1 and listed[0].kind == "dict":
-            listed = list(listed[0].ref.values()) if listed[0].ref else [frame.unknown()]
-        children = tuple(listed)
-        if last == "ModuleList":
-            return Value("tuple", ident=frame.session.fresh(), items=children if children else None)
-    return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))
 
 
 def module_call(frame: Frame, module: Module, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
@@ -326,6 +285,3 @@ def _super_call(
     if method is None or receiver is None:
         return unknown_call(frame, positional, keywords)
     return invoke(frame, method.bind(receiver), positional, keywords, node, starred)
-
-
-__all__ = ["Module", "arguments", "call", "construct", "dotted_call", "invoke_value", "record"]

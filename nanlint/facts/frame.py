@@ -182,12 +182,6 @@ class Frame:
         executor = self.session.executors.get(type(node))
         return True if executor is None else bool(executor(self, node))
 
-    def rebind(self, node: cst.CSTNode, value: Value) -> None:
-        """After an in-place operation on the thing at `node`, which now holds `value`."""
-        from nanlint.facts.assignment import rebind
-
-        rebind(self, node, value)
-
     def unknown(self, **known: Any) -> Value:
         return Value(ident=self.session.fresh(), **known)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.functions import ClassRef, FunctionRef, class_of_entry
 from nanlint.facts.value import Value, literal
-from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import escape, join, record
+from nanlint.facts.assignment import rebind
 from nanlint.facts.builtin import counted, element_of
 from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
@@ -186,7 +187,7 @@ def _append(
         added = positional[0].value
         known = [element_of(frame, value)] if value.items or isinstance(value.ref, tuple) else []
         element = join(frame, [*known, added])
-        frame.rebind(base.node, Value("tuple", ident=frame.session.fresh(), ref=("each", element)))
+        rebind(frame, base.node, Value("tuple", ident=frame.session.fresh(), ref=("each", element)))
     return frame.unknown(kind="none")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness
+from nanlint.facts.apply import join
 from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
@@ -53,8 +54,6 @@ def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | Non
 
 def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
     """The environment where several paths meet: None when there is no path."""
-    from nanlint.facts.apply import join
-
     if not envs:
         return None
     if len(envs) == 1:
@@ -69,11 +68,11 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
         if unchanged and value.ident not in told and (same_marks or not value.maybe_empty):
             vars_[name] = value
         else:
-            vars_[name] = _joined(frame, name, envs, join)
+            vars_[name] = _joined(frame, name, envs)
     for env in others:
         for name in env.vars:
             if name not in vars_:
-                vars_[name] = _joined(frame, name, envs, join)
+                vars_[name] = _joined(frame, name, envs)
     facts: dict[int, Interval] = {}
     for ident, range_ in first.facts.items():
         known = [env.facts.get(ident) for env in others]
@@ -88,12 +87,12 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
     return Env(vars_, facts, marks)
 
 
-def _joined(frame: Frame, name: str, envs: list[Env], join) -> Value:  # type: ignore[no-untyped-def]
+def _joined(frame: Frame, name: str, envs: list[Env]) -> Value:
     """One variable where the paths meet, each of which may have narrowed it in its own way."""
     values = [env.vars[name] for env in envs if name in env.vars]
     seen = [_seen(env.vars[name], env) for env in envs if name in env.vars]
     same = all(v is values[0] for v in values)
-    return values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen, join)
+    return values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen)
 
 
 def _seen(value: Value, env: Env) -> Value:
@@ -105,7 +104,7 @@ def _seen(value: Value, env: Env) -> Value:
     return value
 
 
-def _rejoin(frame: Frame, values: list[Value], seen: list[Value], join) -> Value:  # type: ignore[no-untyped-def]
+def _rejoin(frame: Frame, values: list[Value], seen: list[Value]) -> Value:
     if all(v is values[0] for v in values):
         ranges = [s.range for s in seen]
         if any(r is None for r in ranges):
@@ -114,8 +113,7 @@ def _rejoin(frame: Frame, values: list[Value], seen: list[Value], join) -> Value
         for other in ranges[1:]:
             merged = merged.join(other)
         return values[0].but(range=merged) if merged != values[0].range else values[0]
-    result: Value = join(frame, seen)
-    return result
+    return join(frame, seen)
 
 
 def teach(env: Env, condition: Value, truth: bool) -> None:

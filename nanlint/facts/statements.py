@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts import absent, narrow, training
-from nanlint.facts.apply import escape, join
-from nanlint.facts.assignment import assign, element_of, rebind
-from nanlint.facts.expressions import AUGMENTED, binary
+from nanlint.facts.apply import escape
+from nanlint.facts.assignment import assign, rebind
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import ClassRef, FunctionRef, base_class, make_function
-from nanlint.facts.loops import run_loop
 from nanlint.facts.lookup import class_value, dotted
+from nanlint.facts.loops import run_loop
+from nanlint.facts.operators import AUGMENTED, binary
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
 
 if TYPE_CHECKING:
-    from nanlint.source import ClassEntry, Definition
+    pass
 
 
 def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts.apply import escape, record
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
+from nanlint.facts.modules import construct
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE
@@ -176,8 +177,6 @@ def foreign(
     ):
         return Value("unknown" if "utils" in name else "instance", ident=frame.session.fresh(), ref=("foreign", name))
     if name.startswith("torch.nn.") and last[:1].isupper():
-        from nanlint.facts.calls import construct
-
         return construct(frame, name, None, positional, keywords)
     if name.startswith("torch.") and last[:1].islower() and name.count(".") <= 3:
         return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.value import Operand, Value
 
 if TYPE_CHECKING:
@@ -128,8 +129,6 @@ def _is_project_optimizer(receiver: Value) -> bool:
 def _step(
     frame: Frame, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Call
 ) -> None:
-    from nanlint.facts.functions import FunctionRef, invoke
-
     closure = keywords.get("closure") or (positional[0] if positional else None)
     if closure is not None and closure.value.kind == "function" and isinstance(closure.value.ref, FunctionRef):
         invoke(frame, closure.value.ref, (), {}, node)

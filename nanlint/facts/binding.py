@@ -1,0 +1,45 @@
+"""Which parameter of an op each argument of a call goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nanlint.facts import nested
+from nanlint.facts.value import Operand
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+
+RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
+           "min_val": "min", "max_val": "max", "p1": "input"}  # fmt: skip
+
+
+def bind_op(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
+    """Operands by parameter name; more positional ones than the op has parameters are dropped."""
+    bound = dict(zip(op.parameters, positional))
+    for name, operand in keywords.items():
+        bound[RENAMED.get(name, name) if name not in op.parameters else name] = operand
+    first = op.parameters[0] if op.parameters else None
+    if first is not None and first in bound and next(iter(bound)) != first:
+        bound = {first: bound.pop(first), **bound}
+    return bound
+
+
+def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Operand]:
+    """For `cat`, `stack` and the like: the elements of the list as one operand."""
+    first = bound.get("input")
+    if first is None or first.value.kind != "tuple":
+        return bound
+    value = first.value
+    merged = nested.element(frame, value).but(items=value.items if op.name in nested.LITERAL else None)
+    if value.items is None:
+        merged = merged.but(ident=value.ident)
+    if merged.kind != "tensor":
+        known = merged.kind == "number" and merged.range is not None
+        sure = merged.reach if known else Confidence.POSSIBLE if merged.kind == "number" else min(merged.reach, Confidence.LIKELY)
+        merged = merged.but(kind="tensor", reach=sure)
+    return {**bound, "input": Operand(merged, first.node)}

@@ -1,0 +1,34 @@
+"""Objects of torch.nn classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nanlint.facts.value import Module, Operand, Value
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+
+
+def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:
+    """An object of a torch.nn class."""
+    given = dict(zip(op.constructor, positional)) if op is not None else {}
+    given.update(keywords)
+    children: tuple[Value, ...] | None = None
+    last = name.rsplit(".", 1)[-1]
+    if last in ("Sequential", "ModuleList"):
+        listed = [o.value for o in positional]
+        if len(listed) == 1 and listed[0].kind == "tuple":
+            items = listed[0].items
+            if items is None and isinstance(listed[0].ref, tuple):
+                items = (listed[0].ref[1],)
+            listed = list(items) if items is not None else [frame.unknown()]
+        if len(listed) == 1 and listed[0].kind == "dict":
+            listed = list(listed[0].ref.values()) if listed[0].ref else [frame.unknown()]
+        children = tuple(listed)
+        if last == "ModuleList":
+            return Value("tuple", ident=frame.session.fresh(), items=children if children else None)
+    return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))

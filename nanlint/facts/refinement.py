@@ -1,0 +1,242 @@
+"""What an op gives when its operands are related: `x - x.max()`, `a * a`, `p / p.sum()`, `1 - p`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nanlint.facts.relations import (
+    LARGEST,
+    NORMS,
+    SMALLEST,
+    SUMS,
+    first_arg,
+    is_shifted_by_max,
+    reduction_of,
+    same,
+    strip_views,
+)
+from nanlint.facts.value import Value
+from nanlint.finding import Confidence
+from nanlint.interval import (
+    FINITE_NONNEGATIVE,
+    FINITE_NONPOSITIVE,
+    FINITE_POSITIVE,
+    NONNEGATIVE,
+    NONZERO,
+    POSITIVE,
+    ZERO,
+    Interval,
+    at_least,
+    exactly,
+)
+from nanlint.ops import round_to
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+
+Refined = tuple[Interval | None, Confidence]
+
+# what gives either sign for sure, so that a small number added to it guards nothing
+SIGNED = frozenset(
+    """sub neg linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d randn randn_like normal
+    layer_norm batch_norm batch_norm2d group_norm instance_norm tanh sin cos erf""".split()
+)
+
+SMALL = 0.1
+
+
+def refine(frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """The sharper range and reach, or None where the operands are in no known relation."""
+    if op.name == "add":
+        return _add(frame, values, range_, reach)
+    rule = RELATIONS.get(op.name)
+    found = rule(values, range_, reach) if rule else None
+    return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.marks else found
+
+
+def _compared(
+    frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence, found: Refined | None
+) -> Refined | None:
+    """`a - b` behind a test that `a > b`, or that they differ."""
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None:
+        return found
+    marks = frame.env.marks
+    taught = (
+        FINITE_POSITIVE if (f"gt {right.ident}", left.ident) in marks
+        else -FINITE_POSITIVE if (f"gt {left.ident}", right.ident) in marks
+        else NONZERO if (f"ne {right.ident}", left.ident) in marks else None
+    )  # fmt: skip
+    if taught is None:
+        return found
+    range_, reach = found or (range_, reach)
+    return (taught if range_ is None else range_.meet(taught)), reach
+
+
+def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None:
+        return None
+    if left.ident == right.ident:
+        certain = Confidence.CERTAIN if "tensor" in (left.kind, right.kind) else Confidence.LIKELY
+        return ZERO, certain
+    top, bottom = reduction_of(left, LARGEST), reduction_of(right, SMALLEST)
+    if top is not None and bottom is not None and same(top, bottom):
+        return FINITE_NONNEGATIVE, Confidence.LIKELY
+    if same(reduction_of(right, LARGEST), left):
+        return FINITE_NONPOSITIVE, Confidence.CERTAIN
+    if same(reduction_of(right, SMALLEST), left):
+        return FINITE_NONNEGATIVE, Confidence.CERTAIN
+    lse = reduction_of(right, frozenset({"logsumexp"}))
+    if same(lse, left):
+        return FINITE_NONPOSITIVE, Confidence.LIKELY
+    return None
+
+
+def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None or left.kind == "number" or left.ident != right.ident or left.is_complex:
+        return None
+    if left.range is None:
+        return FINITE_NONNEGATIVE, min(Confidence.LIKELY, max(left.reach, Confidence.LIKELY))
+    magnitude = left.range.magnitude()
+    return (magnitude * magnitude).meet(NONNEGATIVE), min(left.reach, Confidence.CERTAIN)
+
+
+def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is not None and right is not None and left.op == right.op == "exp" and _opposite(first_arg(left), first_arg(right)):
+        return at_least(2.0), reach
+    if left is None or right is None:
+        return None
+    # a number beside a quantity of unknown size is taken for the guard that it nearly always is
+    for known, other in ((left, right), (right, left)):
+        if other.range is None and known.kind != "number" and other.kind in ("number", "unknown") and known.range is not None:
+            if known.range.lo >= 0:
+                return None, Confidence.POSSIBLE
+        if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
+            half = known.dtype if known.is_half and other.number is not None else None
+            lost = half is not None and round_to(exactly(other.number or 0.0), half).point == 0
+            return None, reach if lost else Confidence.POSSIBLE
+        # `running_var + eps`, both from elsewhere
+        bare = other.kind == "unknown" and other.made_by is None and other.ident not in frame.session.tensors
+        if bare and known.range is None and other.range is None:
+            return None, Confidence.POSSIBLE
+        wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
+        if wide and other.number is not None and 0 < other.number <= SMALL:
+            return range_, Confidence.POSSIBLE
+        unsure = other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
+        if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
+            return None, Confidence.POSSIBLE
+    return None
+
+
+def _addcmul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """`moment.addcmul(gradient, gradient)` is a running sum of squares."""
+    first, second = values.get("tensor1"), values.get("tensor2")
+    squares = first is not None and second is not None and first.ident == second.ident
+    return (None, Confidence.POSSIBLE) if squares and range_ is None else None
+
+
+def _opposite(a: Value | None, b: Value | None) -> bool:
+    """`a` is `-b`, or the reverse."""
+    if a is None or b is None:
+        return False
+    return any(x.op == "neg" and same(first_arg(x), y) for x, y in ((a, b), (b, a)))
+
+
+def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    left, right = values.get("input"), values.get("other")
+    if left is None or right is None or left.kind == "number":
+        return None
+    nan = range_ is None or range_.nan
+    total = reduction_of(right, SUMS)
+    if total is not None and same(total, left) and left.range is not None and left.range.lo >= 0:
+        # what was kept away from zero underflows only beside an enormous sum
+        return Interval(0.0, 1.0, nan=nan), Confidence.POSSIBLE if _is_positive(left) else Confidence.LIKELY
+    magnitude = _guarded(right)
+    length = reduction_of(magnitude, NORMS)
+    if length is not None and same(length, left):
+        return Interval(-1.0, 1.0, nan=nan), Confidence.LIKELY
+    if left.ident == right.ident:
+        return Interval(1.0, 1.0, nan=nan), Confidence.LIKELY
+    # a part of a sum of non-negatives over that sum
+    if right.op == "add" and left.range is not None and left.range.lo >= 0 and right.range is not None and right.range.lo >= 0:
+        parts = (right.arg("input"), right.arg("other"))
+        if any(p is not None and p.ident == left.ident for p in parts):
+            return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
+    # both were kept away from zero: the ends are reached by overflow of one of them alone
+    if range_ is not None and _is_positive(left) and _is_positive(right):
+        return range_, Confidence.POSSIBLE
+    return None
+
+
+def _is_positive(value: Value) -> bool:
+    return value.range is not None and value.range.without_nan().within(POSITIVE)
+
+
+def _guarded(value: Value) -> Value:
+    """The quantity below `+ eps` and `clamp`."""
+    for _ in range(3):
+        stripped = strip_views(value)
+        inner = stripped.arg("input")
+        other = stripped.arg("other")
+        if inner is not None and (
+            stripped.op in ("clamp", "clamp_min") or (stripped.op == "add" and other is not None and other.kind == "number")
+        ):
+            value = inner
+        else:
+            return stripped
+    return value
+
+
+def _sum(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    value = values.get("input")
+    if value is None:
+        return None
+    value = strip_views(value)
+    if value.op == "exp":
+        exponent = value.arg("input")
+        if exponent is not None and is_shifted_by_max(exponent):
+            return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
+    if value.op == "softmax":
+        wanted, summed = value.arg("dim"), values.get("dim")
+        if wanted is not None and summed is not None and wanted.number is not None and wanted.number == summed.number:
+            return Interval(0.99, 1.01), Confidence.LIKELY
+    return None
+
+
+def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    base, exponent = values.get("input"), values.get("exponent")
+    if base is None or exponent is None or exponent.number is None or base.kind == "number" or base.is_complex:
+        return None
+    if exponent.number > 0 and exponent.number % 2 == 0:
+        if base.range is None:
+            return FINITE_NONNEGATIVE, Confidence.LIKELY
+        return None
+    return None
+
+
+def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    factors = [v for v in values.values() if v.kind in ("tensor", "unknown")]
+    if len(factors) == 2 and all(v.range is not None and v.range.lo >= 0 for v in factors):
+        return FINITE_NONNEGATIVE, Confidence.LIKELY
+    return None
+
+
+def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """The mean of exponentials of which one is 1: positive, whatever their number."""
+    value = values.get("input")
+    value = strip_views(value) if value is not None else None
+    exponent = value.arg("input") if value is not None and value.op == "exp" else None
+    if exponent is None or not is_shifted_by_max(exponent):
+        return None
+    return Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY
+
+
+RELATIONS = {
+    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+}  # fmt: skip

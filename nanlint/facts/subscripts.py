@@ -1,0 +1,95 @@
+"""The value of `x[...]`: an item of a sequence, a part of a tensor, or the elements that a mask selects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from nanlint.facts import emptiness, narrow, nested
+from nanlint.facts.apply import repair
+from nanlint.facts.frame import narrowed
+from nanlint.facts.value import Application, Operand, Value
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE_NONNEGATIVE
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+
+
+
+def subscript(frame: Frame, node: cst.Subscript) -> Value:
+    base = Operand(frame.evaluate(node.value), node.value)
+    indices = [_index(frame, element.slice) for element in node.slice]
+    value = base.value
+    only = indices[0] if len(indices) == 1 else None
+    if value.items is not None and only is not None and only.is_literal and isinstance(only.const, int):
+        if -len(value.items) <= only.const < len(value.items):
+            return value.items[only.const]
+        return frame.unknown()
+    if value.kind == "dict" and isinstance(value.ref, dict) and only is not None and only.is_literal:
+        found = value.ref.get(only.const)
+        return found if found is not None else frame.unknown()
+    if isinstance(value.ref, tuple) and value.ref[0] == "each":
+        if only is None or only.kind == "slice":
+            return value
+        return value.ref[1].but(ident=frame.session.intern(("item", value.ident, only.ident)))
+    if value.op == "shape":
+        of = value.arg("input")
+        if only is not None and only.kind == "slice":
+            return value.but(ident=frame.session.intern(("item", value.ident, only.ident)))
+        key = ("size", value.ident, only.ident if only is not None else 0)
+        made = value.made_by
+        return Value(
+            "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern(key), "int64", False,
+            made_by=made and type(made)("size", {"input": of} if of else {}, made.place),
+        )  # fmt: skip
+    if value.kind in ("name", "class"):
+        return value
+    if value.kind not in ("tensor", "unknown"):
+        return Value(ident=frame.session.intern(("item", value.ident, *(i.ident for i in indices))))
+    return select(frame, base, indices, node)
+
+
+def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode) -> Value:
+    """`x[...]` of a tensor: a boolean index may select nothing, and selecting by one repairs what it leaves out."""
+    value = base.value
+    key = ("index", value.ident, *(i.ident for i in indices))
+    masks = [i for i in indices if emptiness.is_mask(i)]
+    picked = value.but(
+        ident=frame.session.intern(key),
+        made_by=Application("index", {"input": value}, frame.place(node)),
+        items=None,
+        tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
+    )
+    elements = nested.part(frame, value, indices) if value.op in nested.LITERAL else None
+    if elements is not None and elements.range is not None:
+        picked = picked.but(range=elements.range, reach=elements.reach)
+    if masks:
+        env = frame.env.copy()
+        narrow.teach(env, masks[0], True)
+        if value.ident in env.facts:
+            picked = narrowed(picked, env.facts[value.ident])
+        picked = repair(frame, picked, node, mask=masks[0])
+        empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
+        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
+    chosen = next((i for i in indices if i.maybe_empty), None)
+    if chosen is not None:
+        empty = not emptiness.selects_some(frame.env, chosen)
+        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, chosen))
+    return picked.but(alternatives=())
+
+
+def _with_mask(picked: Value, mask: Value) -> Application | None:
+    made = picked.made_by
+    return made and Application(made.op, {**made.args, "mask": mask}, made.place)
+
+
+def _index(frame: Frame, element: cst.BaseSlice) -> Value:
+    if isinstance(element, cst.Index):
+        return frame.evaluate(element.value)
+    idents: list[int] = []
+    if isinstance(element, cst.Slice):
+        for part in (element.lower, element.upper, element.step):
+            idents.append(frame.evaluate(part).ident if part is not None else 0)
+    return Value("slice", ident=frame.session.intern(("slice", *idents)))
