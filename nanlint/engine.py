@@ -54,7 +54,7 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: 
     worth_a_look = triggers(frozenset(by_op), source.index.imports)
     drives_training = drivers(frozenset(by_op), source)
     hazardous = {definition for definition in source.index.definitions if worth_a_look(definition.code)}
-    calls_hazard = callers(hazardous)
+    calls_hazard = callers(source.index.definitions, hazardous)
     for definition in source.index.definitions:
         code = definition.code
         if not (definition in hazardous or drives_training(code) or calls_hazard(code)):

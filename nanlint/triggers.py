@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
+# no hazard either but for what goes in, of which the sign of "model-call" speaks
+LAYERS = frozenset(
+    """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
+    lstm_cell gru gru_cell""".split()
+)
 OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"[\w)\]]\s?\*\*=?(?!\s*2\b)"}
 # by site: the words of which code must hold one, and the pattern that it must then show
 SITES = {
@@ -34,16 +39,8 @@ SITES = {
             r"|=.*\b(?:square|pow|mul|matmul|mm)\b)|\.(?:square_|pow_|mul_)\("
         ),
     ),
-    "add": ("", r"\blog"),
-    "sub": ("", r"\blog"),
-    "mul": ("", r"\b[Ii]nf"),
-    "empty-reduction": (
-        "",
-        (
-            r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp)\b|_loss\b|_entropy|Loss\b|"
-            r"\]\s*\.\s*(?:min|max|amin|amax)\b|\b(?:min|max|amin|amax|quantile)\([^()\n]*\[|masked_select"
-        ),
-    ),
+    "mul": ("", r"\b[Ii]nf(?:ty|inity)?\b"),
+    # a selection that may be empty is by a mask, and a mask is made by a test
     "nan-check": ("", r"isnan|isfinite|isinf|!="),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
@@ -53,14 +50,18 @@ SITES = {
             r"|(?i:act|loss|criterion|model|net)\w*\("
         ),
     ),
-    "model-call": (
-        "rand randn rand_like randn_like",
-        r"\d{5}|\d_\d{3}|\d\.?[eE]\+?\d|10\.?0?\s*\*\*\s*\d|\d{2,}\.?\d*\s*\*\s*\d{2}",
-    ),
+    "model-call": ("rand randn rand_like randn_like", r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*"),
 }
 # the texts of `float("inf")` stay
 STRING = re.compile(r"(['\"][-+]?[Ii]nf(?:inity)?['\"])|'[^'\\\n]*'|\"[^\"\\\n]*\"")
 WORD = re.compile(r"[A-Za-z]\w*")
+# a selection that may be empty is by a mask, and a mask is made by a test
+SELECTIONS = (
+    r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b",
+    r"\w\[|_select|nonzero",
+    r"[=!]=|<|(?<!-)>|~|[bB]ool|\bis(?:nan|finite|inf)\b|logical_|nonzero|masked_select|\beq\(|\bne\(",
+)
+REDUCTION = re.compile(SELECTIONS[0])
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
@@ -69,10 +70,10 @@ FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """Code shows it by one of the words, and then by the pattern where there is one."""
+    """Code shows it by one of the words, where there are any, and then by each of the patterns."""
 
     words: frozenset[str]
-    pattern: re.Pattern[str] | None = None
+    patterns: tuple[re.Pattern[str], ...] = ()
 
 
 @lru_cache(maxsize=64)
@@ -82,24 +83,28 @@ def _signs(listened: frozenset[str]) -> tuple[_Sign, ...]:
     patterns: list[str] = []
     signs: list[_Sign] = []
     for op in LINES:
-        if op.name in listened and op.name not in SILENT:
+        if op.name in listened and op.name not in SILENT and op.name not in LAYERS:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
             if op.name in OPERATORS:
                 patterns.append(OPERATORS[op.name])
     words |= {word + "_" for word in words}
     for site, (needed, pattern) in SITES.items():
         if site in listened and needed:
-            signs.append(_Sign(frozenset(needed.split()), re.compile(pattern, re.MULTILINE)))
+            signs.append(_Sign(frozenset(needed.split()), (re.compile(pattern, re.MULTILINE),)))
         elif site in listened:
             patterns.append(pattern)
     if patterns:
-        signs.append(_Sign(frozenset(), re.compile("|".join(dict.fromkeys(patterns)), re.MULTILINE)))
+        signs.append(_Sign(frozenset(), (re.compile("|".join(dict.fromkeys(patterns)), re.MULTILINE),)))
+    if "empty-reduction" in listened:
+        signs.append(_Sign(frozenset(), tuple(re.compile(pattern) for pattern in SELECTIONS)))
     return (_Sign(frozenset(words)), *signs)
 
 
 def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    signs = _signs(listened)
+    first, *others = _signs(listened)
+    called_otherwise = {name for name, target in imports.items() if target.rpartition(".")[2] in first.words}
+    signs = (_Sign(first.words | called_otherwise), *others) if called_otherwise else (first, *others)
 
     def shows(code: str) -> bool:
         code = STRING.sub(r"''\1", code)
@@ -107,7 +112,7 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
         for sign in signs:
             if sign.words and sign.words.isdisjoint(words):
                 continue
-            if sign.pattern is None or sign.pattern.search(code) is not None:
+            if all(pattern.search(code) for pattern in sign.patterns):
                 return True
         return False
 
@@ -155,10 +160,13 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
     return lambda code: calls.search(code) is not None
 
 
-def callers(definitions: Iterable[Definition]) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call one of these, short functions that pass on what they are given?"""
+def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
+    """A test of a definition's code: does it call a short function that does to what it is given what may be a hazard?"""
     names = {
-        d.name for d in definitions if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
+        d.name
+        for d in definitions
+        if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
+        if d in hazardous or REDUCTION.search(d.code)
     }
     if not names:
         return lambda code: False
