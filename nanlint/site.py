@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nanlint.facts.evidence import leaves
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
 from nanlint.interval import NONZERO, Interval
@@ -107,7 +108,7 @@ class Site:
         if domain == NONZERO and (value.range is None or 0 in value.range) and value.op in ("mul", "div"):
             return self._product_doubt(value, domain)
         if value.range is None:
-            return min(Confidence.LIKELY, value.reach) if self.is_tensor(value) else Confidence.POSSIBLE
+            return leaves(self.session, value, domain) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):
             return None
         return value.reach

@@ -79,6 +79,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     tensors: set[int] = field(default_factory=set)
     models: set[int] = field(default_factory=set)
+    arguments: dict[int, bool] = field(default_factory=dict)
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
     instances: dict[str, dict[str, Value]] = field(default_factory=dict)
@@ -177,7 +178,7 @@ class Frame:
             value = narrowed(value, learned)
         return value if not self.env.marks else tested(self.env, value)
 
-    def execute(self, node: cst.BaseStatement) -> bool:
+    def execute(self, node: cst.CSTNode) -> bool:
         """Run a statement; False when control does not go on behind it."""
         executor = self.session.executors.get(type(node))
         return True if executor is None else bool(executor(self, node))

@@ -201,7 +201,7 @@ def bind(
     if ref.bound is not None and "staticmethod" not in ref.decorators:
         values.insert(0, ref.bound)
     names = [*parameters.posonly_params, *parameters.params]
-    for parameter, value in zip(names, values):
+    for parameter, value in zip(names, values, strict=False):
         bound[parameter.name.value] = value
     if isinstance(parameters.star_arg, cst.Param):
         rest = values[len(names) :]
@@ -226,15 +226,21 @@ def bind(
 
 
 def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
-    """Parameter values for running a function by itself: what its signature says and no more."""
+    """Parameter values for running a function by itself: what its signature says and no more.
+
+    What a private function is given is up to the package, which calls it with what fits.
+    """
     parameters = ref.node.params
+    is_private = ref.name.startswith("_") and not ref.name.endswith("__")
     bound: dict[str, Value] = {}
     names = [*parameters.posonly_params, *parameters.params]
     for i, parameter in enumerate((*names, *parameters.kwonly_params)):
         if i == 0 and ref.bound is not None and "staticmethod" not in ref.decorators:
             bound[parameter.name.value] = ref.bound
         else:
-            bound[parameter.name.value] = parameter_value(frame, parameter, ref.where)
+            value = parameter_value(frame, parameter, ref.where)
+            frame.session.arguments[value.ident] = not is_private
+            bound[parameter.name.value] = value
     for star in (parameters.star_arg, parameters.star_kwarg):
         if isinstance(star, cst.Param):
             bound[star.name.value] = frame.unknown()
@@ -266,8 +272,8 @@ def invoke(
     numbers = {name: value.ident for name, value in values.items()}
     state = [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     inner = Frame(
-        session, ref.where, Env(dict(values), dict(frame.env.facts), frame.env.marks), ref.closure, (*frame.calls, place),
-        ref.owner, frame.no_grad or runs_without_grad(ref), qualname=ref.name,
+        session, ref.where, Env(dict(values), dict(frame.env.facts), frame.env.marks), ref.closure,
+        (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(ref.node))
     try:
