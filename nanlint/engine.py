@@ -76,9 +76,7 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: 
     return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
 
 
-def _settle(
-    session: Session, said: list[_Said], confidence: Confidence, noqa: bool
-) -> tuple[tuple[Finding, ...], int]:
+def _settle(session: Session, said: list[_Said], confidence: Confidence, noqa: bool) -> tuple[tuple[Finding, ...], int]:
     """One finding per defect, at the highest confidence with which it was seen."""
     overridden = {(name, id(node)) for s in said for name in s.rule.over for node in s.report.covers}
     best: dict[tuple[str, Hashable], _Said] = {}

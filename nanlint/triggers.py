@@ -161,7 +161,7 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
 
 
 def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call a short function that does to what it is given what may be a hazard?"""
+    """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?"""
     names = {
         d.name
         for d in definitions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import emptiness, needs
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.refinement import refine
-from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value
+from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval, at_least
 from nanlint.ops.dtypes import round_to
@@ -135,8 +135,8 @@ def record(
 ) -> Site:
     """Put a site on the list that the rules are shown after the definition has run."""
     site = Site(
-        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname, payload=payload,
-        marks=frame.env.marks,
+        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname,
+        payload=payload, marks=frame.env.marks,
     )  # fmt: skip
     if not frame.session.muted:
         frame.session.sites.append(site)
@@ -197,7 +197,9 @@ def join(frame: Frame, values: list[Value]) -> Value:
     if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
         hazards = frozenset().union(*(v.hazards for v in values))
         slopes = frozenset().union(*(v.slopes for v in values))
-        return first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
+        return (
+            first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
+        )
     flat: list[Value] = []
     for value in values:
         flat.extend(value.alternatives or (value,))
@@ -206,7 +208,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
     if all(r is not None for r in known):
         range_ = known[0]
         for other in known[1:]:
-            assert range_ is not None and other is not None
+            assert range_ is not None
+            assert other is not None
             range_ = range_.join(other)
     kinds = {v.kind for v in flat if v.kind != "none"}
     dtypes = {v.dtype for v in flat}
@@ -251,17 +254,17 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
 
 
 # tuples of any length, all of one kind
-PIECES = frozenset(
-    "split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split()
+PIECES = frozenset("split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split())
+OPERATORS = frozenset(
+    {"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"}
 )
-OPERATORS = frozenset({"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"})
 MAKERS = frozenset({"tensor", "as_tensor"})
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
-    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack tensor as_tensor
-    """.split()
+    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
+    tensor as_tensor""".split()
 )
 
 
@@ -277,7 +280,7 @@ def _divided_by_number(op: Op, values: Mapping[str, Value]) -> Mapping[str, Valu
 
 
 def _scalars_in_format(values: Mapping[str, Value], dtype: str | None) -> Mapping[str, Value]:
-    """Python numbers beside a tensor as its kernel sees them: `1 + 1e-8` is 1, also for half, which computes in float32."""
+    """Python numbers beside a tensor as its kernel sees them: `1 + 1e-8` is 1, also for half, computed in float32."""
     if dtype in ("float64", "complex128") or is_integral(dtype):
         return values
     return {
@@ -286,7 +289,7 @@ def _scalars_in_format(values: Mapping[str, Value], dtype: str | None) -> Mappin
     }
 
 
-def _kind(op: Op, values: Mapping[str, Value]) -> str:  # type: ignore[return]
+def _kind(op: Op, values: Mapping[str, Value]) -> Kind:
     match op.returns:
         case "number":
             return "number"
@@ -319,9 +322,7 @@ def _grad(frame: Frame, op: Op, inputs: list[Value]) -> bool | None:
     return None if None in grads else False
 
 
-def _because(
-    op: Op, values: Mapping[str, Value], range_: Interval | None, place: Place, own: bool
-) -> Reason | None:
+def _because(op: Op, values: Mapping[str, Value], range_: Interval | None, place: Place, own: bool) -> Reason | None:
     if range_ is None:
         return None
     sources = [v.because for v in values.values() if v.because is not None and v.kind != "number"]

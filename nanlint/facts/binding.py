@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Op
 
 
-RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
-           "min_val": "min", "max_val": "max", "p1": "input"}  # fmt: skip
+RENAMED = {
+    "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
+    "min_val": "min", "max_val": "max", "p1": "input",
+}  # fmt: skip
 
 
 def bind_op(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
     """Operands by parameter name; more positional ones than the op has parameters are dropped."""
-    bound = dict(zip(op.parameters, positional))
+    bound = dict(zip(op.parameters, positional, strict=False))
     for name, operand in keywords.items():
         bound[RENAMED.get(name, name) if name not in op.parameters else name] = operand
     first = op.parameters[0] if op.parameters else None
@@ -40,6 +42,12 @@ def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Opera
         merged = merged.but(ident=value.ident)
     if merged.kind != "tensor":
         known = merged.kind == "number" and merged.range is not None
-        sure = merged.reach if known else Confidence.POSSIBLE if merged.kind == "number" else min(merged.reach, Confidence.LIKELY)
+        sure = (
+            merged.reach
+            if known
+            else Confidence.POSSIBLE
+            if merged.kind == "number"
+            else min(merged.reach, Confidence.LIKELY)
+        )
         merged = merged.but(kind="tensor", reach=sure)
     return {**bound, "input": Operand(merged, first.node)}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import apply, join
 from nanlint.facts.attributes import attribute
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
-from nanlint.interval import FINITE_NONNEGATIVE
+from nanlint.interval import FINITE_NONNEGATIVE, Interval
 from nanlint.ops import TABLE, by_spelling
 from nanlint.ops.names import is_absent
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nanlint.facts.frame import Frame
 
+NUMBERS: dict[str, Callable[[Any], float]] = {"float": float, "int": int, "bool": bool, "round": round}
 SEQUENCES = frozenset({"list", "tuple", "sorted", "reversed", "set", "iter", "frozenset"})
 
 
@@ -98,7 +99,7 @@ def as_number(frame: Frame, name: str, value: Value, node: cst.CSTNode) -> Value
     """`float(x)` and the like: the number that a tensor or number holds."""
     if value.is_literal and isinstance(value.const, (int, float, str, bool)):
         try:
-            const = {"float": float, "int": int, "bool": bool, "round": round}[name](value.const)
+            const = NUMBERS[name](value.const)
         except (KeyError, ValueError, OverflowError, TypeError):
             return frame.unknown(kind="number")
         if isinstance(const, float) and math.isnan(const):
@@ -180,7 +181,7 @@ class _One:
     def __init__(self, value: Value) -> None:
         self.value = value
 
-    def range(self, parameter: str):  # type: ignore[no-untyped-def]
+    def range(self, parameter: str) -> Interval | None:
         return self.value.range if parameter == "input" else None
 
     def const(self, parameter: str) -> object:

@@ -30,11 +30,14 @@ ARRAY_METHODS = frozenset(
     """sum mean std var max min prod cumsum cumprod any all argmax argmin view reshape squeeze transpose ravel flatten
     repeat swapaxes clip dot trace diagonal""".split()
 )
-MODULE_METHODS = frozenset({"to", "type", "half", "float", "double", "bfloat16", "cuda", "cpu", "train", "eval", "requires_grad_"})
+MODULE_METHODS = frozenset(
+    {"to", "type", "half", "float", "double", "bfloat16", "cuda", "cpu", "train", "eval", "requires_grad_"}
+)
 # what such functions do to their arguments is known to be harmless
 READERS = frozenset(
-    """builtins.print builtins.str builtins.repr builtins.format builtins.isinstance builtins.type builtins.hasattr
-    builtins.id builtins.callable torch.is_tensor torch.isnan torch.isfinite torch.isinf math.isnan math.isfinite""".split()
+    """builtins.print builtins.str builtins.repr builtins.format builtins.isinstance builtins.type
+    builtins.hasattr builtins.id builtins.callable torch.is_tensor torch.isnan torch.isfinite torch.isinf
+    math.isnan math.isfinite""".split()
 )
 
 
@@ -90,7 +93,12 @@ def call(frame: Frame, node: cst.Call) -> Value:
 
 
 def invoke_value(
-    frame: Frame, callee: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool = False
+    frame: Frame,
+    callee: Value,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool = False,
 ) -> Value:
     """Call a value."""
     if len(callee.alternatives) > 1:
@@ -130,10 +138,13 @@ def unknown_call(frame: Frame, positional: Sequence[Operand], keywords: Mapping[
     return frame.unknown()
 
 
-
-
 def dotted_call(
-    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool = False
+    frame: Frame,
+    name: str,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool = False,
 ) -> Value:
     """A call of an imported function or class."""
     special = SPECIAL_FUNCTIONS.get(name)
@@ -172,14 +183,22 @@ def dotted_call(
         return result.but(grad=False, dtype=None, range=None)
     if numpy and result.kind in ("tensor", "unknown"):
         all_numbers = all(o.value.kind == "number" for o in bound.values())
-        result = result.but(grad=False, dtype=result.dtype or "float64", kind="number" if all_numbers and op.parameters[:1] == ("input",) else result.kind)
+        result = result.but(
+            grad=False,
+            dtype=result.dtype or "float64",
+            kind="number" if all_numbers and op.parameters[:1] == ("input",) else result.kind,
+        )
     return result
 
 
-
-
 def method_call(
-    frame: Frame, base: Operand, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+    frame: Frame,
+    base: Operand,
+    name: str,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool,
 ) -> Value:
     """`x.name(...)` of a value that is no module, class or instance of the file."""
     value = base.value
@@ -229,7 +248,13 @@ def _is_foreign_method(value: Value, name: str) -> bool:
 
 
 def _unresolved(
-    frame: Frame, callee: Value, name: str, receiver: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame,
+    callee: Value,
+    name: str,
+    receiver: Value,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
 ) -> Value:
     """A method of something not in view."""
     return _model_call(frame, callee, positional, keywords, node)
@@ -240,9 +265,9 @@ def _know_model(frame: Frame, value: Value, name: str) -> None:
         frame.session.models.add(value.ident)
 
 
-
-
-def module_call(frame: Frame, module: Module, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def module_call(
+    frame: Frame, module: Module, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
     """Apply a torch.nn module to its inputs."""
     if module.children is not None and module.dotted.endswith("Sequential"):
         current = list(positional)
@@ -251,7 +276,10 @@ def module_call(frame: Frame, module: Module, positional: Sequence[Operand], key
             result = invoke_value(frame, child, current, {}, node)
             if result.kind == "unknown":
                 result = frame.unknown(
-                    kind="tensor", reach=Confidence.LIKELY, grad=True, made_by=Application("network", {}, frame.place(node))
+                    kind="tensor",
+                    reach=Confidence.LIKELY,
+                    grad=True,
+                    made_by=Application("network", {}, frame.place(node)),
                 )
             current = [Operand(result, node)]
         return result
@@ -264,8 +292,7 @@ def module_call(frame: Frame, module: Module, positional: Sequence[Operand], key
             made_by=Application("network", inputs, frame.place(node)),
         )  # fmt: skip
     op = module.op
-    inputs = [p for p in op.parameters if p not in op.constructor]
-    bound = dict(zip(inputs, positional))
+    bound = dict(zip((p for p in op.parameters if p not in op.constructor), positional, strict=False))
     bound.update({k: v for k, v in keywords.items() if k in op.parameters})
     for parameter, operand in module.arguments.items():
         bound.setdefault(parameter, operand)
@@ -278,7 +305,13 @@ def module_call(frame: Frame, module: Module, positional: Sequence[Operand], key
 
 
 def _super_call(
-    frame: Frame, value: Value, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+    frame: Frame,
+    value: Value,
+    name: str,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool,
 ) -> Value:
     owner, receiver = value.ref
     method = owner.method(name, after=owner) if owner is not None else None

@@ -22,7 +22,8 @@ DEPTH = 8
 CARRIED = VIEWS | frozenset(
     """neg abs sqrt square pow sum nansum mean amax amin max min median sort topk gather index_select masked_select
     split chunk unbind diagonal diag flip cumsum where masked_fill tensor as_tensor maximum minimum clamp clamp_min
-    clamp_max cat stack nan_to_num broadcast_tensors expand tril triu leaky_relu prelu elu celu selu gelu silu mish dropout lerp""".split()
+    clamp_max cat stack nan_to_num broadcast_tensors expand tril triu leaky_relu prelu elu celu selu gelu silu
+    mish dropout lerp""".split()
 )
 PRODUCTS = frozenset({"mul", "div", "add", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
 

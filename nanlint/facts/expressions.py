@@ -40,7 +40,13 @@ def _number(frame: Frame, node: cst.Integer | cst.Float | cst.Imaginary) -> Valu
         return found
     const: Any
     try:
-        const = int(text, 0) if isinstance(node, cst.Integer) else float(text) if isinstance(node, cst.Float) else complex(text)
+        const = (
+            int(text, 0)
+            if isinstance(node, cst.Integer)
+            else float(text)
+            if isinstance(node, cst.Float)
+            else complex(text)
+        )
     except ValueError:
         return frame.unknown(kind="number")
     made = frame.session.fixed[("number", text)] = constant(frame, const)
@@ -63,14 +69,6 @@ def _formatted(frame: Frame, node: cst.FormattedString) -> Value:
         if isinstance(part, cst.FormattedStringExpression):
             frame.evaluate(part.expression)
     return frame.unknown(kind="string")
-
-
-
-
-
-
-
-
 
 
 def _boolean(frame: Frame, node: cst.BooleanOperation) -> Value:
@@ -137,7 +135,9 @@ def _comprehension(frame: Frame, node: cst.ListComp | cst.SetComp | cst.Generato
     with frame.branch(frame.env.copy()):
         _bind_generators(frame, node.for_in)
         element = frame.evaluate(node.elt)
-    return Value("tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards, slopes=element.slopes)
+    return Value(
+        "tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards, slopes=element.slopes
+    )
 
 
 def _dict_comprehension(frame: Frame, node: cst.DictComp) -> Value:
@@ -157,14 +157,6 @@ def _bind_generators(frame: Frame, clause: cst.CompFor | None) -> None:
             if yes is not None:
                 frame.env = yes
         clause = clause.inner_for_in
-
-
-
-
-
-
-
-
 
 
 def _ellipsis(frame: Frame, node: cst.Ellipsis) -> Value:

@@ -153,9 +153,7 @@ def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
         return found
     made = ClassRef(entry.name, entry.qualname, entry=entry)
     session.classes[entry.qualname] = made
-    made.methods = {
-        name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()
-    }
+    made.methods = {name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()}
     for base in entry.bases:
         found_base = base_class(session, base)
         # `class Dataset(Dataset)` extends the imported one
@@ -306,7 +304,12 @@ def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
 
 
 def instantiate(
-    frame: Frame, cls: ClassRef, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode, starred: bool
+    frame: Frame,
+    cls: ClassRef,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool,
 ) -> Value:
     """A new object of a class of the file."""
     made = Value("instance", ident=frame.session.fresh(), ref=Instance(cls))

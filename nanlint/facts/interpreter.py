@@ -51,7 +51,7 @@ def run_module(session: Session) -> None:
     session.module = frame
     steps, session.steps = session.steps, 0
     try:
-        frame.execute(definition.node)  # type: ignore[arg-type]
+        frame.execute(definition.node)
     except (GiveUp, RecursionError):
         session.notes.append("the module level is too large to follow to its end")
     session.steps = steps

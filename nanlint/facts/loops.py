@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from nanlint.facts import narrow
@@ -11,11 +9,8 @@ from nanlint.facts.apply import record
 from nanlint.facts.assignment import assign, element_of
 from nanlint.facts.frame import Env, Frame, Loop
 from nanlint.facts.relations import strip_views
-from nanlint.facts.value import Application, Operand, Reason, Value
+from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
-
-if TYPE_CHECKING:
-    pass
 
 MAX_UNROLLED = 64
 MAX_BODY = 12
@@ -56,7 +51,9 @@ def _is_true(test: cst.BaseExpression) -> bool:
     return isinstance(test, cst.Name) and test.value == "True" or isinstance(test, cst.Integer) and test.value != "0"
 
 
-def _once(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None, exits: list[Env]) -> Env | None:
+def _once(
+    frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None, exits: list[Env]
+) -> Env | None:
     """One pass through the body; the environment at its end, None when no path gets there."""
     if isinstance(node, cst.For) and iterated is not None:
         frame.env = frame.env.copy()
@@ -76,7 +73,9 @@ def _once(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated
     return narrow.join_envs(frame, [*([frame.env] if goes_on else []), *loop.continued])
 
 
-def _unrolled(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None) -> list[Value] | None:
+def _unrolled(
+    frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None
+) -> list[Value] | None:
     """The values of the loop variable, if they are few and known."""
     if iterated is None or not isinstance(body, cst.IndentedBlock) or len(body.body) > MAX_BODY:
         return None
@@ -90,8 +89,6 @@ def _unrolled(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iter
             except (ValueError, TypeError):
                 return None
             if 0 < len(steps) <= MAX_UNROLLED:
-                from nanlint.facts.value import literal
-
                 return [literal(i, frame.session.intern(("const", repr(i)))) for i in steps]
         return None
     if iterated.items is not None and 0 < len(iterated.items) <= 8:
@@ -139,17 +136,21 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
         before = entry.vars.get(name)
         if before is None or before is after or before.ident == after.ident:
             continue
-        range_ = None
-        if before.range is not None and after.range is not None:
-            range_ = before.range.widen(after.range)
-        kind = before.kind if before.kind == after.kind else "tensor" if "tensor" in (before.kind, after.kind) else "unknown"
+        widest = before.range.widen(after.range) if before.range is not None and after.range is not None else None
+        kind = (
+            before.kind
+            if before.kind == after.kind
+            else "tensor"
+            if "tensor" in (before.kind, after.kind)
+            else "unknown"
+        )
         if before.kind == "none":
             kind = after.kind
         widened.vars[name] = Value(
-            kind, range_, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach), frame.session.fresh(),
-            before.dtype if before.dtype == after.dtype else None, before.grad if before.grad == after.grad else None,
-            because=after.because or before.because, hazards=before.hazards | after.hazards,
-            slopes=before.slopes | after.slopes,
+            kind, widest, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach),
+            frame.session.fresh(), before.dtype if before.dtype == after.dtype else None,
+            before.grad if before.grad == after.grad else None, because=after.because or before.because,
+            hazards=before.hazards | after.hazards, slopes=before.slopes | after.slopes,
             ref=before.ref if before.ref is after.ref else (("each", after) if kind == "tuple" else None),
             maybe_empty=before.maybe_empty or after.maybe_empty,
             tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],
@@ -159,19 +160,28 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
     return widened
 
 
-def _watch_growth(frame: Frame, node: cst.For | cst.While, entry: Env, end: Env, passes: int | None = None) -> list[str]:
+def _watch_growth(
+    frame: Frame, node: cst.For | cst.While, entry: Env, end: Env, passes: int | None = None
+) -> list[str]:
     """Show the rules each variable that one pass squares, or multiplies by itself; the names of those."""
     grown: list[str] = []
     for name, after in end.vars.items():
         before = entry.vars.get(name)
-        if before is None or before is after or after.made_by is None or before.kind not in ("tensor", "number", "unknown"):
+        if (
+            before is None
+            or before is after
+            or after.made_by is None
+            or before.kind not in ("tensor", "number", "unknown")
+        ):
             continue
         if _degree(after, before.ident) > 1:
             site = record(
                 frame, "loop-growth", {"input": Operand(before, node)}, after.made_by.place.node, after, (name, passes)
             )
             site.place = after.made_by.place
-            reason = Reason(f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node))
+            reason = Reason(
+                f"`{name}` is multiplied by itself in each pass of the loop on line {{row}}", frame.place(node)
+            )
             end.vars[name] = after.but(because=reason)
             grown.append(name)
     return grown
@@ -185,7 +195,7 @@ def _mark_grown(frame: Frame, env: Env, node: cst.For | cst.While, names: list[s
 
 
 def _degree(value: Value, ident: int, depth: int = 5) -> float:
-    """The power of the value with that number that this is, up to factors that are numbers and what is added; else 0."""
+    """Which power of the value with that number this is, up to number factors and what is added; else 0."""
     value = strip_views(value)
     if value.ident == ident:
         return 1

@@ -40,8 +40,8 @@ def _of(value: Value, depth: int) -> Hashable:
     if value.made_by is not None and depth:
         makers = (value.op, tuple(arg.op for arg in value.made_by.args.values()))
     return (
-        value.kind, value.range, value.reach, value.dtype, value.grad, value.maybe_empty, bool(value.hazards), makers, state,
-        value.const if value.is_literal and isinstance(value.const, PLAIN) else 0,
+        value.kind, value.range, value.reach, value.dtype, value.grad, value.maybe_empty, bool(value.hazards), makers,
+        state, value.const if value.is_literal and isinstance(value.const, PLAIN) else 0,
         tuple(_of(item, depth - 1) for item in value.items) if value.items is not None and depth else 0,
         tuple(_of(v, 0) for v in value.alternatives) if depth else 0,
     )  # fmt: skip

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Op
 
 
-
-def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> Value:
+def construct(
+    frame: Frame, name: str, op: Op | None, positional: Sequence[Operand], keywords: Mapping[str, Operand]
+) -> Value:
     """An object of a torch.nn class."""
-    given = dict(zip(op.constructor, positional)) if op is not None else {}
+    given = dict(zip(op.constructor, positional, strict=False)) if op is not None else {}
     given.update(keywords)
     children: tuple[Value, ...] | None = None
     last = name.rsplit(".", 1)[-1]
@@ -27,8 +28,8 @@ def construct(frame: Frame, name: str, op: Op | None, positional: Sequence[Opera
                 items = (listed[0].ref[1],)
             listed = list(items) if items is not None else [frame.unknown()]
         if len(listed) == 1 and listed[0].kind == "dict":
-            listed = list(listed[0].ref.values()) if listed[0].ref else [frame.unknown()]
+            listed = list((listed[0].ref or {}).values()) or [frame.unknown()]
         children = tuple(listed)
         if last == "ModuleList":
-            return Value("tuple", ident=frame.session.fresh(), items=children if children else None)
+            return Value("tuple", ident=frame.session.fresh(), items=children or None)
     return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness
@@ -74,13 +75,9 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
             if name not in vars_:
                 vars_[name] = _joined(frame, name, envs)
     facts: dict[int, Interval] = {}
-    for ident, range_ in first.facts.items():
-        known = [env.facts.get(ident) for env in others]
-        if all(o is not None for o in known):
-            for other in known:
-                assert other is not None
-                range_ = range_.join(other)
-            facts[ident] = range_
+    for ident, learned in first.facts.items():
+        if all(ident in env.facts for env in others):
+            facts[ident] = functools.reduce(Interval.join, (env.facts[ident] for env in others), learned)
     marks = first.marks
     for env in others:
         marks &= env.marks
@@ -106,12 +103,11 @@ def _seen(value: Value, env: Env) -> Value:
 
 def _rejoin(frame: Frame, values: list[Value], seen: list[Value]) -> Value:
     if all(v is values[0] for v in values):
-        ranges = [s.range for s in seen]
-        if any(r is None for r in ranges):
-            return values[0]
-        merged = ranges[0]
-        for other in ranges[1:]:
-            merged = merged.join(other)
+        merged = seen[0].range
+        for other in seen[1:]:
+            if merged is None or other.range is None:
+                return values[0]
+            merged = merged.join(other.range)
         return values[0].but(range=merged) if merged != values[0].range else values[0]
     return join(frame, seen)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -32,6 +34,12 @@ COMPARISONS: dict[type, str] = {
     cst.LessThan: "lt", cst.LessThanEqual: "le", cst.GreaterThan: "gt", cst.GreaterThanEqual: "ge",
     cst.Equal: "eq", cst.NotEqual: "ne",
 }  # fmt: skip
+# on literals
+FOLDED: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "floor_divide": operator.floordiv, "remainder": operator.mod, "pow": operator.pow, "lt": operator.lt,
+    "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
 
 
 def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.CSTNode) -> Value:
@@ -56,19 +64,15 @@ def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.CST
 
 
 def _fold(frame: Frame, name: str, a: Value, b: Value) -> Value | None:
-    if not (a.is_literal and b.is_literal) or not isinstance(a.const, (int, float)) or not isinstance(b.const, (int, float)):
+    if not (a.is_literal and b.is_literal and isinstance(a.const, (int, float)) and isinstance(b.const, (int, float))):
         return None
     x, y = a.const, b.const
+    operation = FOLDED.get(name)
+    if operation is None or (name == "pow" and (abs(y) > 1024 or abs(x) > 1e100)):
+        return None
     try:
-        if name == "pow" and (abs(y) > 1024 or abs(x) > 1e100):
-            return None
-        result: Any = {
-            "add": lambda: x + y, "sub": lambda: x - y, "mul": lambda: x * y, "div": lambda: x / y,
-            "floor_divide": lambda: x // y, "remainder": lambda: x % y, "pow": lambda: x**y,
-            "lt": lambda: x < y, "le": lambda: x <= y, "gt": lambda: x > y, "ge": lambda: x >= y,
-            "eq": lambda: x == y, "ne": lambda: x != y,
-        }[name]()  # fmt: skip
-    except (KeyError, ArithmeticError, ValueError):
+        result = operation(x, y)
+    except (ArithmeticError, ValueError):
         return None
     if isinstance(result, complex):
         return None
@@ -115,18 +119,21 @@ def comparison(frame: Frame, node: cst.Comparison) -> Value:
     return result if len(node.comparisons) == 1 else frame.unknown(kind="number")
 
 
-def _identity(frame: Frame, operator: cst.BaseCompOp, left: Value, right: Value) -> Value:
+def _identity(frame: Frame, how: cst.BaseCompOp, left: Value, right: Value) -> Value:
     decided: bool | None = None
-    if isinstance(operator, (cst.Is, cst.IsNot)) and right.kind == "none":
+    if isinstance(how, (cst.Is, cst.IsNot)) and right.kind == "none":
         if left.kind == "none":
             decided = True
-        elif left.kind not in ("unknown",) and not left.alternatives:
+        elif left.kind != "unknown" and not left.alternatives:
             decided = False
         if decided is not None:
-            decided = decided == isinstance(operator, cst.Is)
-    elif isinstance(operator, (cst.In, cst.NotIn)) and left.is_literal and right.items is not None:
-        if all(item.is_literal for item in right.items):
-            decided = any(item.const == left.const for item in right.items) == isinstance(operator, cst.In)
+            decided = decided == isinstance(how, cst.Is)
+    elif isinstance(how, (cst.In, cst.NotIn)) and left.is_literal and _are_literals(right.items):
+        decided = any(item.const == left.const for item in right.items or ()) == isinstance(how, cst.In)
     if decided is None:
         return frame.unknown(kind="number")
     return literal(decided, frame.session.intern(("const", repr(decided))))
+
+
+def _are_literals(items: tuple[Value, ...] | None) -> bool:
+    return items is not None and all(item.is_literal for item in items)

@@ -48,7 +48,9 @@ SIGNED = frozenset(
 SMALL = 0.1
 
 
-def refine(frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+def refine(
+    frame: Frame, op: Op, values: Mapping[str, Value], range_: Interval | None, reach: Confidence
+) -> Refined | None:
     """The sharper range and reach, or None where the operands are in no known relation."""
     if op.name == "add":
         return _add(frame, values, range_, reach)
@@ -108,15 +110,20 @@ def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
 
 def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
-    if left is not None and right is not None and left.op == right.op == "exp" and _opposite(first_arg(left), first_arg(right)):
+    if (
+        left is not None
+        and right is not None
+        and left.op == right.op == "exp"
+        and _opposite(first_arg(left), first_arg(right))
+    ):
         return at_least(2.0), reach
     if left is None or right is None:
         return None
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
     for known, other in ((left, right), (right, left)):
-        if other.range is None and known.kind != "number" and other.kind in ("number", "unknown") and known.range is not None:
-            if known.range.lo >= 0:
-                return None, Confidence.POSSIBLE
+        nonnegative = known.kind != "number" and known.range is not None and known.range.lo >= 0
+        if nonnegative and other.range is None and other.kind in ("number", "unknown"):
+            return None, Confidence.POSSIBLE
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
             half = known.dtype if known.is_half and other.number is not None else None
             lost = half is not None and round_to(exactly(other.number or 0.0), half).point == 0
@@ -128,7 +135,9 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
         if wide and other.number is not None and 0 < other.number <= SMALL:
             return range_, Confidence.POSSIBLE
-        unsure = other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
+        unsure = (
+            other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
+        )
         if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
             return None, Confidence.POSSIBLE
     return None
@@ -164,7 +173,13 @@ def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     if left.ident == right.ident:
         return Interval(1.0, 1.0, nan=nan), Confidence.LIKELY
     # a part of a sum of non-negatives over that sum
-    if right.op == "add" and left.range is not None and left.range.lo >= 0 and right.range is not None and right.range.lo >= 0:
+    if (
+        right.op == "add"
+        and left.range is not None
+        and left.range.lo >= 0
+        and right.range is not None
+        and right.range.lo >= 0
+    ):
         parts = (right.arg("input"), right.arg("other"))
         if any(p is not None and p.ident == left.ident for p in parts):
             return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
@@ -185,7 +200,8 @@ def _guarded(value: Value) -> Value:
         inner = stripped.arg("input")
         other = stripped.arg("other")
         if inner is not None and (
-            stripped.op in ("clamp", "clamp_min") or (stripped.op == "add" and other is not None and other.kind == "number")
+            stripped.op in ("clamp", "clamp_min")
+            or (stripped.op == "add" and other is not None and other.kind == "number")
         ):
             value = inner
         else:
@@ -238,5 +254,6 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
 
 
 RELATIONS = {
-    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+    "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
+    "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
 }  # fmt: skip

@@ -90,7 +90,9 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
         return left.kind == "number" and is_shielded_at_zero(right, depth - 1)
     if value.op == "div":
         left, right = value.arg("input"), value.arg("other")
-        return left is not None and right is not None and right.kind == "number" and is_shielded_at_zero(left, depth - 1)
+        return (
+            left is not None and right is not None and right.kind == "number" and is_shielded_at_zero(left, depth - 1)
+        )
     if value.op == "pow":
         return inner is not None and is_square(value) and is_shielded_at_zero(inner, depth - 1)
     if value.op == "add":

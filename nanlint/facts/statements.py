@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]) -> bool:
     """Run statements in order until one leaves."""
-    for statement in statements:
-        if not frame.execute(statement):
-            return False
-    return True
+    return all(map(frame.execute, statements))
 
 
-def _body(frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementSuite | cst.SimpleStatementLine | cst.Module) -> bool:
+def _body(
+    frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementSuite | cst.SimpleStatementLine | cst.Module
+) -> bool:
     return block(frame, node.body)
 
 
@@ -62,7 +61,11 @@ def _aug_assign(frame: Frame, node: cst.AugAssign) -> bool:
         escape(result)
         base = frame.evaluate(node.target.value)
         if base.kind in ("tensor", "unknown"):
-            rebind(frame, node.target.value, base.but(range=None, ident=frame.session.fresh(), made_by=None, alternatives=()))
+            rebind(
+                frame,
+                node.target.value,
+                base.but(range=None, ident=frame.session.fresh(), made_by=None, alternatives=()),
+            )
     else:
         assign(frame, node.target, result)
     return True
@@ -139,7 +142,9 @@ def _import_from(frame: Frame, node: cst.ImportFrom) -> bool:
         return True
     for alias in node.names:
         name = _dotted_text(alias.name)
-        bound = alias.asname.name.value if alias.asname is not None and isinstance(alias.asname.name, cst.Name) else name
+        bound = (
+            alias.asname.name.value if alias.asname is not None and isinstance(alias.asname.name, cst.Name) else name
+        )
         separator = "" if module.endswith(".") else "."
         if module.startswith("torch"):
             absent.note(frame, f"{module}.{name}", alias)
@@ -221,9 +226,8 @@ def _try(frame: Frame, node: cst.Try | cst.TryStar) -> bool:
     ends: list[Env] = []
     goes_on = frame.execute(node.body)
     middle = frame.env
-    if goes_on:
-        if node.orelse is None or frame.execute(node.orelse):
-            ends.append(frame.env)
+    if goes_on and (node.orelse is None or frame.execute(node.orelse)):
+        ends.append(frame.env)
     for handler in node.handlers:
         entry = narrow.join_envs(frame, [start.copy(), middle.copy()])
         assert entry is not None
@@ -242,7 +246,9 @@ def _try(frame: Frame, node: cst.Try | cst.TryStar) -> bool:
 def _match(frame: Frame, node: cst.Match) -> bool:
     frame.evaluate(node.subject)
     start = frame.env
-    exhaustive = any(isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None and c.guard is None for c in node.cases)
+    exhaustive = any(
+        isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None and c.guard is None for c in node.cases
+    )
     ways: list[tuple[Env | None, Callable[[], bool]]] = []
     for case in node.cases:
         body = case.body
@@ -266,7 +272,9 @@ def _class(frame: Frame, node: cst.ClassDef) -> bool:
         made.bases.append(base_class(frame.session, cst.Module([]).code_for_node(arg.value)))
     for statement in node.body.body:
         if isinstance(statement, cst.FunctionDef):
-            made.methods[statement.name.value] = FunctionRef(None, statement, statement.name.value, frame.unit, frame, made)
+            made.methods[statement.name.value] = FunctionRef(
+                None, statement, statement.name.value, frame.unit, frame, made
+            )
     frame.env.vars[node.name.value] = class_value(frame, made)
     return True
 

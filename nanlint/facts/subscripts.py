@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
 
 
-
 def subscript(frame: Frame, node: cst.Subscript) -> Value:
     base = Operand(frame.evaluate(node.value), node.value)
     indices = [_index(frame, element.slice) for element in node.slice]
@@ -33,7 +32,8 @@ def subscript(frame: Frame, node: cst.Subscript) -> Value:
     if isinstance(value.ref, tuple) and value.ref[0] == "each":
         if only is None or only.kind == "slice":
             return value
-        return value.ref[1].but(ident=frame.session.intern(("item", value.ident, only.ident)))
+        element: Value = value.ref[1]
+        return element.but(ident=frame.session.intern(("item", value.ident, only.ident)))
     if value.op == "shape":
         of = value.arg("input")
         if only is not None and only.kind == "slice":
@@ -88,8 +88,6 @@ def _with_mask(picked: Value, mask: Value) -> Application | None:
 def _index(frame: Frame, element: cst.BaseSlice) -> Value:
     if isinstance(element, cst.Index):
         return frame.evaluate(element.value)
-    idents: list[int] = []
-    if isinstance(element, cst.Slice):
-        for part in (element.lower, element.upper, element.step):
-            idents.append(frame.evaluate(part).ident if part is not None else 0)
+    parts = (element.lower, element.upper, element.step) if isinstance(element, cst.Slice) else ()
+    idents = [frame.evaluate(part).ident if part is not None else 0 for part in parts]
     return Value("slice", ident=frame.session.intern(("slice", *idents)))

@@ -81,9 +81,7 @@ def note(
 ) -> None:
     """Put an event on the list of the frame."""
     loops = tuple(loop.node for loop in frame.loops)
-    frame.events.append(
-        Event(word, frame.place(node), receiver, first, loops, tuple(frame.arms), frame.calls, detail)
-    )
+    frame.events.append(Event(word, frame.place(node), receiver, first, loops, tuple(frame.arms), frame.calls, detail))
 
 
 def observe(

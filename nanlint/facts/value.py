@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "unknown", "tensor", "number", "string", "none", "tuple", "dict", "name", "function", "class",
-    "instance", "module", "optimizer", "scaler", "distribution", "slice", "device",
+    "super", "instance", "module", "optimizer", "scaler", "distribution", "slice", "device",
 ]  # fmt: skip
 
 ABSENT: Any = object()
@@ -52,8 +52,8 @@ class Value:
     the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
     number: two expressions with the same one are equal element by element. `dtype` is None when several are
     possible. `grad`: can a gradient flow back to here (None: unknown). `hazards` are the sites whose non-finite
-    result may still be inside; `slopes` those whose infinite or NaN gradient flows back from here. `maybe_empty`: a selection that may hold no element. `alternatives` are the
-    values of the branches that were joined here.
+    result may still be inside; `slopes` those whose infinite or NaN gradient flows back from here. `maybe_empty`: a
+    selection that may hold no element. `alternatives` are the values of the branches that were joined here.
     """
 
     kind: Kind = "unknown"

@@ -28,7 +28,9 @@ def fill(index: Index, tree: ast.Module) -> None:
             decorators = tuple(_text(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list)
             index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators)
         elif isinstance(node, ast.ClassDef):
-            made = index.add_class(node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node))
+            made = index.add_class(
+                node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node)
+            )
             pending.extend((s, made) for s in reversed(node.body))
         elif isinstance(node, ast.Import):
             for name in node.names if owner is None else ():
@@ -57,8 +59,10 @@ def _rows(index: Index, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Class
 def _bound(node: ast.AST) -> Iterator[str]:
     """The names that a statement binds, those in its blocks left out."""
     targets: list[ast.expr | None] = [
-        *getattr(node, "targets", ()), getattr(node, "target", None), *(i.optional_vars for i in getattr(node, "items", ())),
-    ]  # fmt: skip
+        *getattr(node, "targets", ()),
+        getattr(node, "target", None),
+        *(item.optional_vars for item in getattr(node, "items", ())),
+    ]
     while targets:
         target = targets.pop()
         if isinstance(target, ast.Name):

@@ -115,7 +115,7 @@ def masked(
     kept += rows[at - first_row :]
     numbers += range(at, first_row + len(rows))
     text = "\n".join(kept)
-    if "\"\"\"" in text or "'''" in text or "\\\n" in text:
+    if '"""' in text or "'''" in text or "\\\n" in text:
         return kept, numbers
     # rows that are blank or comments cost the parser as much as code
     code = [i for i, row in enumerate(kept) if not NO_CODE.match(row)] or [0]
