@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts.dtypes import dtype_name
+from nanlint.facts.frame import Env, Frame
 from nanlint.facts.value import ABSENT, Module, Value
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
-    from nanlint.facts.frame import Frame
     from nanlint.source import ClassEntry, Definition
 
 TENSOR = re.compile(r"\b(?:[A-Za-z]*Tensor|ndarray|NDArray|ArrayLike)\b")
@@ -69,8 +69,6 @@ def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | Class
     value = annotated(frame, parameter.annotation)
     if parameter.default is None:
         return value
-    from nanlint.facts.frame import Env, Frame
-
     default = Frame(frame.session, unit, Env()).evaluate(parameter.default)
     if default.kind == "number" and default.dtype != "bool" and value.kind in ("unknown", "number"):
         return default.but(const=ABSENT, ident=value.ident, reach=Confidence.LIKELY)
