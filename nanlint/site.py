@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.evidence import leaves
+from nanlint.facts.evidence import leaves, zero_is_reached
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
 from nanlint.interval import NONZERO, Interval
@@ -111,7 +111,8 @@ class Site:
             return leaves(self.session, value, domain) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):
             return None
-        return value.reach
+        touches = value.range.lo == 0 and value.reach == Confidence.LIKELY and 0 not in domain
+        return value.reach if not touches or zero_is_reached(self.session, value) else Confidence.POSSIBLE
 
     def _product_doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """A product is zero when a factor is, a quotient when its numerator is."""

@@ -1,50 +1,89 @@
-"""What speaks for a quantity of unknown range being zero or negative: the code that made it, not the lack of a bound.
+"""What speaks for a quantity being zero or negative: the code that made it, not the lack of a bound.
 
 A root, a logarithm or a division is itself a statement of its author that the operand is fit for it. It is doubted
-where the code shows the contrary: a difference, the output of a network, or whatever a caller of a public function
-may pass in. A scale, a variance or a focal length that comes from elsewhere is taken at its word.
+where the code shows the contrary: a difference, the output of a network, a state that starts at nothing, or whatever a
+caller of a public function may pass in. A scale, a variance or a focal length that comes from elsewhere is taken at
+its word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.facts.relations import VIEWS
+from nanlint.facts.relations import VIEWS, first_arg, is_square, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
+from nanlint.interval import INF, NONZERO
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
     from nanlint.interval import Interval
 
 DEPTH = 8
-# of these one operand tells for the whole
-CARRIED = VIEWS | frozenset(
-    """neg abs sqrt square pow sum nansum mean amax amin max min median sort topk gather index_select masked_select
-    split chunk unbind diagonal diag flip cumsum where masked_fill tensor as_tensor maximum minimum clamp clamp_min
-    clamp_max cat stack nan_to_num broadcast_tensors expand tril triu leaky_relu prelu elu celu selu gelu silu
-    mish dropout lerp""".split()
+SIGNS = frozenset({"abs", "square", "sqrt", "pow", "mul"})
+# the elements of the first operand, or as many of them as it takes
+PICKS = VIEWS | frozenset(
+    """gather take index_select masked_select split chunk unbind diagonal diag flip tensor as_tensor clamp clamp_min
+    clamp_max nan_to_num broadcast_tensors tril triu dropout""".split()
 )
-PRODUCTS = frozenset({"mul", "div", "add", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
+# zero exactly where the operand is
+ODD = PICKS | frozenset(
+    "neg abs sqrt square pow sum nansum leaky_relu prelu elu celu selu gelu silu mish".split()
+)
+# negative where the operand is
+RISING = PICKS | frozenset(
+    """sum nansum mean nanmean max min amax amin median sort topk cumsum leaky_relu prelu elu celu selu gelu silu mish
+    lerp""".split()
+)
+JOINS = frozenset({"where", "masked_fill", "cat", "stack", "maximum", "minimum"})
+PRODUCTS = frozenset({"mul", "div", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
 
 
-def can_be_zero(session: Session, value: Value, depth: int = DEPTH) -> bool:
-    """Something in view speaks for a zero among the elements: a difference, a public argument, a state."""
-    if value.range is not None:
-        return 0 in value.range and value.reach > Confidence.POSSIBLE
-    if value.made_by is None or depth == 0:
-        return _of_unknown(session, value, depth, can_be_zero) or (
-            value.kind == "tensor" and not value.alternatives and value.ident not in session.arguments
-        )
-    if value.op == "sub":
+def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
+    """How sure it is that a known tensor of unknown range leaves the domain: likely or possible."""
+    if domain == NONZERO:
+        doubted = can_be_zero(session, value)
+    elif domain.lo == 0 and domain.hi == INF:
+        doubted = can_be_negative(session, value)
+    else:
+        doubted = True
+    return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE
+
+
+def zero_is_reached(session: Session, value: Value) -> bool:
+    """Of a value that is never negative by its making, such as a square: whether anything speaks for its being zero."""
+    made = strip_views(value)
+    if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
-    if value.op == "div":
+    return can_be_zero(session, made, ranged=False)
+
+
+def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: bool = True) -> bool:
+    """Something in view speaks for a zero among the elements: a difference, a public argument, a state."""
+    if value.range is not None and (ranged or value.op not in SIGNS):
+        return 0 in value.range and value.reach > Confidence.POSSIBLE and zero_is_reached(session, value)
+    if value.made_by is None or depth == 0:
+        return _unknown_can(session, value, depth, can_be_zero, ("public", "state"))
+    op = value.op
+    if op in ("network", "det", "linalg_det", "norm", "vector_norm"):
+        return True
+    if op == "sub":
+        left = value.arg("input")
+        return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
+    if op == "add":
+        return _all_can(session, value, depth, can_be_zero) or any(
+            can_be_negative(session, part, depth - 1) for part in _tensors(value)
+        )
+    if op == "div":
         above = value.arg("input")
         return above is not None and above.kind != "number" and can_be_zero(session, above, depth - 1)
-    if value.op == "index" and is_argument(session, value.arg("input")):
-        # one of several things that were packed into an argument has a meaning of its own
+    if _is_part_of_argument(session, value):
         return False
-    return _of_operands(session, value, depth, can_be_zero)
+    first = first_arg(value)
+    if op in ODD and first is not None:
+        return can_be_zero(session, first, depth - 1)
+    return op in JOINS | PRODUCTS and any(can_be_zero(session, part, depth - 1) for part in _tensors(value))
 
 
 def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
@@ -52,46 +91,48 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     if value.range is not None:
         return value.range.lo < 0 and value.reach > Confidence.POSSIBLE
     if value.made_by is None or depth == 0:
-        return _of_unknown(session, value, depth, can_be_negative)
-    if value.op == "sub":
-        parts = [v for v in value.made_by.args.values() if v.kind in ("tensor", "unknown")]
-        return len(parts) == 2 or any(can_be_negative(session, v, depth - 1) for v in parts)
-    if value.op == "neg":
+        return _unknown_can(session, value, depth, can_be_negative, ("public",))
+    op = value.op
+    if op in ("network", "neg"):
         return True
-    if value.op == "index" and is_argument(session, value.arg("input")):
+    if op == "sub":
+        parts = list(_tensors(value))
+        return len(parts) == 2 or any(can_be_negative(session, part, depth - 1) for part in parts)
+    if _is_part_of_argument(session, value):
         return False
-    return _of_operands(session, value, depth, can_be_negative)
+    first = first_arg(value)
+    if op in RISING and first is not None:
+        return can_be_negative(session, first, depth - 1)
+    return (op == "add" or op in JOINS | PRODUCTS) and any(
+        can_be_negative(session, part, depth - 1) for part in _tensors(value)
+    )
 
 
-def is_argument(session: Session, value: Value | None) -> bool:
-    """The value is what a caller outside of the file passes in."""
-    return value is not None and value.made_by is None and session.arguments.get(value.ident, False)
+def _is_part_of_argument(session: Session, value: Value) -> bool:
+    """One of several things that were packed into an argument, which has a meaning of its own."""
+    whole = strip_views(value)
+    return (
+        value.op in ("index", "unbind", "chunk", "split")
+        and whole.made_by is None
+        and session.arguments.get(whole.ident) == "public"
+    )
 
 
-def _of_unknown(session: Session, value: Value, depth: int, can) -> bool:  # type: ignore[no-untyped-def]
+def _unknown_can(
+    session: Session, value: Value, depth: int, can: Callable[[Session, Value, int], bool], origins: tuple[str, ...]
+) -> bool:
     if value.alternatives and depth:
         return any(can(session, v, depth - 1) for v in value.alternatives)
-    return session.arguments.get(value.ident, False)
+    return session.arguments.get(value.ident) in origins
 
 
-def _of_operands(session: Session, value: Value, depth: int, can) -> bool:  # type: ignore[no-untyped-def]
-    assert value.made_by is not None
-    if value.op == "network":
-        return True
-    if value.op not in CARRIED and value.op not in PRODUCTS:
-        return False
-    operands = [v for v in value.made_by.args.values() if v.kind in ("tensor", "unknown")]
-    return any(can(session, v, depth - 1) for v in operands)
+def _tensors(value: Value) -> Iterator[Value]:
+    """The operands that hold the elements: no conditions, no sizes."""
+    if value.made_by is not None:
+        for name, operand in value.made_by.args.items():
+            if name not in ("condition", "mask") and operand.kind in ("tensor", "unknown"):
+                yield operand
 
 
-def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
-    """How sure it is that a known tensor of unknown range leaves the domain: likely or possible."""
-    from nanlint.interval import INF, NONZERO
-
-    if domain == NONZERO:
-        doubted = can_be_zero(session, value)
-    elif domain.lo == 0 and domain.hi == INF:
-        doubted = can_be_negative(session, value)
-    else:
-        return min(Confidence.LIKELY, value.reach)
-    return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE
+def _all_can(session: Session, value: Value, depth: int, can: Callable[[Session, Value, int], bool]) -> bool:
+    return all(can(session, part, depth - 1) for part in _tensors(value))

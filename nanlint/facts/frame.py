@@ -79,7 +79,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     tensors: set[int] = field(default_factory=set)
     models: set[int] = field(default_factory=set)
-    arguments: dict[int, bool] = field(default_factory=dict)
+    arguments: dict[int, str] = field(default_factory=dict)
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
     instances: dict[str, dict[str, Value]] = field(default_factory=dict)

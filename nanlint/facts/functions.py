@@ -226,10 +226,10 @@ def bind(
 def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
     """Parameter values for running a function by itself: what its signature says and no more.
 
-    What a private function is given is up to the package, which calls it with what fits.
+    What a private function is given is up to the package, which calls it with what fits; a constructor tests its own.
     """
     parameters = ref.node.params
-    is_private = ref.name.startswith("_") and not ref.name.endswith("__")
+    is_private = ref.name == "__init__" or (ref.name.startswith("_") and not ref.name.endswith("__"))
     bound: dict[str, Value] = {}
     names = [*parameters.posonly_params, *parameters.params]
     for i, parameter in enumerate((*names, *parameters.kwonly_params)):
@@ -237,7 +237,7 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
             bound[parameter.name.value] = ref.bound
         else:
             value = parameter_value(frame, parameter, ref.where)
-            frame.session.arguments[value.ident] = not is_private
+            frame.session.arguments[value.ident] = "private" if is_private else "public"
             bound[parameter.name.value] = value
     for star in (parameters.star_arg, parameters.star_kwarg):
         if isinstance(star, cst.Param):

@@ -26,8 +26,10 @@ def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, itera
     first = _once(frame, node, body, iterated, exits)
     if first is not None:
         grown = _watch_growth(frame, node, entry, first)
-        frame.env = _widened(frame, entry, first)
-        again = _once(frame, node, body, iterated, exits)
+        again = None
+        if _moves(entry, first):
+            frame.env = _widened(frame, entry, first)
+            again = _once(frame, node, body, iterated, exits)
         if again is not None:
             _mark_grown(frame, again, node, grown)
         # a loop that runs not even once is not what its reader has in mind
@@ -45,6 +47,18 @@ def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, itera
         joined = narrow.join_envs(frame, [e for e in (no, *exits) if e is not None]) or joined
     frame.env = joined
     return True
+
+
+def _moves(entry: Env, end: Env) -> bool:
+    """A second pass would find some variable other than the first did."""
+    for name, before in entry.vars.items():
+        after = end.vars.get(name)
+        if after is None or after is before or after.ident == before.ident:
+            continue
+        known = before.range is not None or after.range is not None or before.made_by is not None
+        if known or before.kind != after.kind or before.is_literal or after.hazards or before.ref is not after.ref:
+            return True
+    return False
 
 
 def _is_true(test: cst.BaseExpression) -> bool:
@@ -155,6 +169,9 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
             maybe_empty=before.maybe_empty or after.maybe_empty,
             tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],
         )  # fmt: skip
+        if before.range is not None and 0 in before.range:
+            # no pass may have added anything
+            frame.session.arguments[widened.vars[name].ident] = "state"
         if kind == "tuple" and isinstance(after.ref, tuple):
             widened.vars[name] = after.but(ident=frame.session.fresh())
     return widened

@@ -282,6 +282,9 @@ def _class(frame: Frame, node: cst.ClassDef) -> bool:
 def class_attributes(frame: Frame, node: cst.ClassDef) -> dict[str, Value]:
     """The values that the body of a class binds."""
     block(frame, [s for s in node.body.body if not isinstance(s, (cst.FunctionDef, cst.ClassDef))])
+    for value in frame.env.vars.values():
+        if value.kind == "tensor" and value.made_by is None:
+            frame.session.arguments[value.ident] = "state"
     return dict(frame.env.vars)
 
 
