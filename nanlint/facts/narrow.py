@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+
+import libcst as cst
 
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
@@ -11,9 +12,6 @@ from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
-
-if TYPE_CHECKING:
-    import libcst as cst
 
 NEGATED = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
@@ -26,8 +24,6 @@ MAGNITUDES = frozenset({"abs", "norm", "vector_norm", "square", "std", "var"})
 
 def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | None]:
     """Evaluate a test; the environments in which it is true and false, None where that cannot happen."""
-    import libcst as cst
-
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         yes, no = split(frame, test.expression)
         return no, yes
