@@ -9,6 +9,7 @@ from nanlint.api import (
     Site,
     Value,
     first_arg,
+    only_underflows,
     rule,
     strip_views,
 )
@@ -17,8 +18,6 @@ from nanlint.api import (
 SUMS = frozenset({"sum", "nansum", "count_nonzero"})
 SPREADS = frozenset({"std", "var"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
-# zero by underflow alone
-VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
 
 
 @rule("NAN201", at="div reciprocal rsqrt pow", kind="division")
@@ -73,7 +72,7 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         return
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
-    if _only_underflows(x.value):
+    if only_underflows(x.value):
         confidence = POSSIBLE
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
     yield site.report(
@@ -112,14 +111,3 @@ def _some_are_true(site: Site, value: Value) -> bool:
     of = first_arg(made)
     whole = made.op in SUMS and made.arg("dim") is None and of is not None
     return whole and of is not None and (site.marked("some", of) or site.marked("some", strip_views(of)))
-
-
-def _only_underflows(value: Value) -> bool:
-    """Zero is out of reach but for exponentials that all underflow."""
-    made = strip_views(value)
-    of = first_arg(made)
-    if made.op in SUMS or made.op == "mean":
-        return of is not None and _only_underflows(of)
-    if made.op == "add":
-        return any(v is not None and _only_underflows(v) for v in (made.arg("input"), made.arg("other")))
-    return made.op in VANISHING

@@ -10,6 +10,7 @@ from nanlint.api import (
     Value,
     first_arg,
     is_square,
+    only_underflows,
     rule,
     same,
     strip_views,
@@ -20,7 +21,6 @@ NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 LARGEST = frozenset({"max", "amax", "nanmax"})
 SMALLEST = frozenset({"min", "amin"})
 MEANS = frozenset({"mean", "nanmean", "median"})
-VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid"})
 
 
 @rule("NAN203", at="div", kind="division", over="division-by-zero-tensor sqrt-gradient-at-zero")
@@ -73,7 +73,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     if confidence is None:
         yield from _of_one_sample(site, above, below)
         return
-    if _vanishes(of):
+    if only_underflows(of):
         confidence = POSSIBLE
     elif confidence is POSSIBLE:
         confidence = LIKELY
@@ -149,11 +149,6 @@ def _parts(value: Value) -> Iterator[Value]:
         if value.op == "mul" and inner.kind == "number":
             inner = value.arg("other") or inner
         value = inner
-
-
-def _vanishes(value: Value) -> bool:
-    """The sum is zero only where every exponential in it underflows."""
-    return strip_views(value).op in VANISHING
 
 
 def _of_one_sample(site: Site, above: Value, below: Value) -> Iterator[Report]:

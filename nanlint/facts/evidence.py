@@ -27,9 +27,13 @@ PICKS = VIEWS | frozenset(
     """gather take index_select masked_select split chunk unbind diagonal diag flip tensor as_tensor clamp clamp_min
     clamp_max nan_to_num broadcast_tensors tril triu dropout""".split()
 )
+# of real data: a mask that selects nothing, a vector of padding, a singular matrix
+ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
+# zero by underflow alone
+VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
 ODD = PICKS | frozenset(
-    "neg abs sqrt square pow sum nansum leaky_relu prelu elu celu selu gelu silu mish".split()
+    "neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split()
 )
 # negative where the operand is
 RISING = PICKS | frozenset(
@@ -66,8 +70,8 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     if value.made_by is None or depth == 0:
         return _unknown_can(session, value, depth, can_be_zero, ("public", "state"))
     op = value.op
-    if op in ("network", "det", "linalg_det", "norm", "vector_norm"):
-        return True
+    if op in ALWAYS:
+        return not only_underflows(value)
     if op == "sub":
         left = value.arg("input")
         return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
@@ -136,3 +140,31 @@ def _tensors(value: Value) -> Iterator[Value]:
 
 def _all_can(session: Session, value: Value, depth: int, can: Callable[[Session, Value, int], bool]) -> bool:
     return all(can(session, part, depth - 1) for part in _tensors(value))
+
+
+def only_underflows(value: Value, depth: int = DEPTH) -> bool:
+    """Zero is out of reach but for exponentials that all underflow, as in the sum of a window or of weights."""
+    made = strip_views(value)
+    if depth == 0:
+        return False
+    if made.op in VANISHING:
+        return True
+    left, right = made.arg("input"), made.arg("other")
+    if made.op in ("sum", "nansum", "mean", "stack", "cat", "outer", "matmul", "neg", "clamp", "clamp_max"):
+        return left is not None and only_underflows(left, depth - 1)
+    if made.op == "div":
+        return left is not None and (left.kind == "number" or only_underflows(left, depth - 1))
+    if left is None or right is None:
+        return False
+    if made.op == "add":
+        return only_underflows(left, depth - 1) or only_underflows(right, depth - 1)
+    if made.op == "mul":
+        # a kernel from elsewhere beside an exponential is a weight; a mask is not
+        one, other = only_underflows(left, depth - 1), only_underflows(right, depth - 1)
+        return (one and (other or not _is_mask(right))) or (other and not _is_mask(left))
+    return False
+
+
+def _is_mask(value: Value) -> bool:
+    made = strip_views(value)
+    return made.is_integral or value.is_integral or (made.made_by is None and made.range is None and made.kind != "number")
