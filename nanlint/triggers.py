@@ -21,7 +21,7 @@ LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
     lstm_cell gru gru_cell""".split()
 )
-OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"[\w)\]]\s?\*\*=?(?!\s*2\b)"}
+OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"(?:\b[A-Za-z_]\w*|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))"}
 # by site: the words of which code must hold one, and the pattern that it must then show
 SITES = {
     "training-step": (
@@ -59,7 +59,9 @@ WORD = re.compile(r"[A-Za-z]\w*")
 SELECTIONS = (
     r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b",
     r"\w\[|_select|nonzero",
-    r"[=!]=|<|(?<!-)>|~|[bB]ool|\bis(?:nan|finite|inf)\b|logical_|nonzero|masked_select|\beq\(|\bne\(",
+    r"\[[^\[\]\n]*(?:[=!]=|[<>~]|[bB]ool|nonzero|where\()|masked_select|nonzero|\.bool\b|BoolTensor|Bool\["
+    r"|(?s:\b(\w+)\s*=(?!=)[^\n]*?(?:[=!]=|<|(?<!-)>|~|is(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\()"
+    r".*?\[[^\]\n]*\b\1\b)",
 )
 REDUCTION = re.compile(SELECTIONS[0])
 HELPER_ROWS = 12
