@@ -34,6 +34,8 @@ KEPT = frozenset(
 SMALL = frozenset("log log2 log10 log1p atan sin cos tanh sigmoid softmax".split())
 STEEP = 80.0
 """A quantity of everyday size times such a number passes the limit of exp."""
+HUGE = 1e30
+"""A limit beyond it, such as `finfo.max`, is there against infinities."""
 WHOLES = frozenset({"div", "log", "log1p"})
 OVER = "division-by-zero-tensor normalised-by-own-scale log-of-nonpositive"
 
@@ -269,7 +271,7 @@ def _limited(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
     """`clamp`: a bound that is given is taken for the guard that it is meant to be."""
     bound = x.arg("max" if way > 0 else "min")
     inner = first_arg(x)
-    if bound is not None and bound.kind != "none":
+    if bound is not None and bound.kind != "none" and abs(bound.number or 0.0) < HUGE:
         return x.reach if bound.number is not None and way * bound.number > limit else None
     return POSSIBLE if inner is None else _grows(inner, way, limit, depth)
 

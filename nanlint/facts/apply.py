@@ -68,9 +68,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
             for alternative in operands[name].value.alternatives
         ]
         # the whole keeps its own identity, so that relations between such wholes are seen
-        return join(frame, results).but(
-            ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node))
-        )
+        whole = join(frame, results)
+        if name == "min" and op.name in ("clamp", "clamp_min"):
+            # a limit that is chosen from several is chosen to fit, such as by the dtype
+            whole = whole.but(reach=Confidence.POSSIBLE)
+        return whole.but(ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node)))
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
     dtype = result_dtype(op, values)
     args = Operands(_scalars_in_format(_divided_by_number(op, values), dtype) if op.name in ARITHMETIC else values)

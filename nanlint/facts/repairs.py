@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from nanlint.facts.frame import Frame
+    from nanlint.site import Site
 
 ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "pow"})
 Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
@@ -68,9 +69,12 @@ def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
         return _places(frame, operands, result.but(dtype="int64", grad=False), node)
     if condition is None or first is None or second is None:
         return result
-    taken = _branch(frame, condition.value, first.value, True, node)
-    other = _branch(frame, condition.value, second.value, False, node)
-    return _choose(frame, taken, other, result)
+    # what is wrong on both sides is chosen either way
+    both = first.value.hazards & second.value.hazards
+    taken = _branch(frame, condition.value, first.value.but(hazards=first.value.hazards - both), True, node)
+    other = _branch(frame, condition.value, second.value.but(hazards=second.value.hazards - both), False, node)
+    chosen = _choose(frame, taken, other, result)
+    return chosen.but(hazards=both) if both else chosen
 
 
 def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
@@ -84,7 +88,7 @@ def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, n
 
 def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
     # a limit holds infinities, but lets nan through
-    held = frozenset(site for site in result.hazards if site.op in ONLY_INFINITE)
+    held = frozenset(site for site in result.hazards if site.op in ONLY_INFINITE and not _is_root(site))
     if held:
         rest = result.hazards - held
         result = repair(frame, result.but(hazards=held), node).but(hazards=rest)
@@ -92,10 +96,18 @@ def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
     if lower is not None and lower.value.kind != "none" and lower.value.range is None:
         # a limit that is not known is taken for the guard that it nearly always is
         return result.but(range=None, reach=Confidence.POSSIBLE)
+    if lower is not None and lower.value.kind == "number" and lower.value.range.point is None:
+        return result.but(reach=min(result.reach, lower.value.reach))
     base = next(iter(operands.values())).value
     if base.range is None and (lower is None or lower.value.kind == "none"):
         return result.but(reach=min(Confidence.LIKELY, base.reach))
     return result
+
+
+def _is_root(site: Site) -> bool:
+    """A power that gives nan for what is negative, and is finite elsewhere."""
+    exponent = site.value("exponent")
+    return exponent is not None and exponent.number is not None and exponent.number > 0
 
 
 def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:

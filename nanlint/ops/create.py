@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, INF, ONE, UNIT, ZERO, Interval
-from nanlint.ops.define import CERTAIN, op
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, INF, ONE, UNIT, ZERO, Interval, at_least
+from nanlint.ops.define import CERTAIN, POSSIBLE, op
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.shapes import always, argument, join, same
 
@@ -19,7 +20,10 @@ def stepped(call: Call) -> Interval | None:
     else:
         start, end = argument(call, "start"), argument(call, "end")
     if start is None or end is None:
-        return FINITE_NONNEGATIVE if start is not None and start.lo >= 0 and not call.given("step") else None
+        # without a step it rises
+        return at_least(start.lo).meet(FINITE) if start is not None and not call.given("step") else None
+    if not call.given("step"):
+        return Interval(start.lo, max(start.lo, end.hi))
     return Interval(min(start.lo, end.lo), max(start.hi, end.hi))
 
 
@@ -41,8 +45,10 @@ def normal(call: Call) -> Interval | None:
     return FINITE
 
 
-def created(name: str, shape: Shape, parameters: str = "size", places: str = "T", also: str = "") -> Op:
-    return op(name, places, shape, parameters, also=also, dtype="argument", differentiable=False, attains=CERTAIN)
+def created(
+    name: str, shape: Shape, parameters: str = "size", places: str = "T", also: str = "", attains: Confidence = CERTAIN
+) -> Op:
+    return op(name, places, shape, parameters, also=also, dtype="argument", differentiable=False, attains=attains)
 
 
 def drawn(name: str, shape: Shape, parameters: str = "size", places: str = "T", also: str = "") -> Op:
@@ -63,9 +69,9 @@ OPS: tuple[Op, ...] = (
     created("arange", stepped, "start end step", "TN"),
     created("linspace", join("start", "end"), "start end steps", "TN"),
     created("logspace", always(Interval(0.0, INF)), "start end steps base", "TN"),
-    created("empty", always(Interval(nan=True)), places="TN"),
-    created("empty_like", always(Interval(nan=True)), LIKE, "TN"),
-    created("new_empty", always(Interval(nan=True)), "like size", "M"),
+    created("empty", always(Interval(nan=True)), places="TN", attains=POSSIBLE),
+    created("empty_like", always(Interval(nan=True)), LIKE, "TN", attains=POSSIBLE),
+    created("new_empty", always(Interval(nan=True)), "like size", "M", attains=POSSIBLE),
     op("tensor", "T", same, "input dtype", dtype="argument", differentiable=False, also="N.array"),
     op("as_tensor", "T", same, "input dtype", dtype="argument", aliases="asarray", also="N.asarray"),
     op("from_numpy", "T", same, "input", differentiable=False),
@@ -91,7 +97,7 @@ OPS: tuple[Op, ...] = (
     drawn("bernoulli_", always(UNIT), "input p", "M"),
     drawn("multinomial", always(FINITE_NONNEGATIVE), "input num_samples", "TM"),
     drawn("poisson", always(FINITE_NONNEGATIVE), "input", "T"),
-    created("empty_strided", always(Interval(nan=True)), "size stride"),
+    created("empty_strided", always(Interval(nan=True)), "size stride", attains=POSSIBLE),
     created("tril_indices", always(FINITE_NONNEGATIVE), "row col", also="T.triu_indices"),
     created("hann_window", always(UNIT), "window_length", also="T.hamming_window T.blackman_window T.bartlett_window"),
     created("range", stepped, "start end step"),
