@@ -35,6 +35,6 @@ __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE",
     "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Finding", "Interval",
     "Loop", "Operand", "Report", "Site", "Training", "Value", "ancestry", "complement_of", "complex_origin",
-    "first_arg", "is_shielded_at_zero", "is_square", "only_underflows", "ops_on_complex", "picked", "reduction_of", "rule", "same",
-    "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "first_arg", "is_shielded_at_zero", "is_square", "only_underflows", "ops_on_complex", "picked", "reduction_of",
+    "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

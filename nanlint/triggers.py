@@ -21,7 +21,12 @@ LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
     lstm_cell gru gru_cell""".split()
 )
-OPERATORS = {"lt": r"<", "gt": r"(?<!-)>", "div": r"(?<![/:])/=?(?![/=]|\s*\d)", "pow": r"(?:\b[A-Za-z_]\w*|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))"}
+OPERATORS = {
+    "lt": r"<",
+    "gt": r"(?<!-)>",
+    "div": r"(?<![/:])/=?(?![/=]|\s*\d)",
+    "pow": r"(?:\b[A-Za-z_]\w*|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))",
+}
 # by site: the words of which code must hold one, and the pattern that it must then show
 SITES = {
     "training-step": (
@@ -56,14 +61,13 @@ SITES = {
 STRING = re.compile(r"(['\"][-+]?[Ii]nf(?:inity)?['\"])|'[^'\\\n]*'|\"[^\"\\\n]*\"")
 WORD = re.compile(r"[A-Za-z]\w*")
 # a selection that may be empty is by a mask, and a mask is made by a test
-SELECTIONS = (
-    r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b",
-    r"\w\[|_select|nonzero",
-    r"\[[^\[\]\n]*(?:[=!]=|[<>~]|[bB]ool|nonzero|where\()|masked_select|nonzero|\.bool\b|BoolTensor|Bool\["
-    r"|(?s:\b(\w+)\s*=(?!=)[^\n]*?(?:[=!]=|<|(?<!-)>|~|is(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\()"
-    r".*?\[[^\]\n]*\b\1\b)",
+REDUCTION = re.compile(
+    r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b"
 )
-REDUCTION = re.compile(SELECTIONS[0])
+INDEX = re.compile(r"\w\[([^\]\n]*)\]|(_select|nonzero)")
+TEST = r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b|BoolTensor|Bool\["
+TESTED = re.compile(rf"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)[^\n]*?(?:{TEST})|(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)", re.MULTILINE)
+IS_TEST = re.compile(TEST)
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
@@ -97,8 +101,6 @@ def _signs(listened: frozenset[str]) -> tuple[_Sign, ...]:
             patterns.append(pattern)
     if patterns:
         signs.append(_Sign(frozenset(), (re.compile("|".join(dict.fromkeys(patterns)), re.MULTILINE),)))
-    if "empty-reduction" in listened:
-        signs.append(_Sign(frozenset(), tuple(re.compile(pattern) for pattern in SELECTIONS)))
     return (_Sign(frozenset(words)), *signs)
 
 
@@ -108,6 +110,8 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
     called_otherwise = {name for name, target in imports.items() if target.rpartition(".")[2] in first.words}
     signs = (_Sign(first.words | called_otherwise), *others) if called_otherwise else (first, *others)
 
+    averages = "empty-reduction" in listened
+
     def shows(code: str) -> bool:
         code = STRING.sub(r"''\1", code)
         words = set(WORD.findall(code))
@@ -116,7 +120,7 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
                 continue
             if all(pattern.search(code) for pattern in sign.patterns):
                 return True
-        return False
+        return averages and _averages_a_selection(code)
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
@@ -135,6 +139,19 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
         )
 
     return test
+
+
+def _averages_a_selection(code: str) -> bool:
+    """It reduces something, and indexes by a test or by a name that holds one: a selection by a mask may be empty."""
+    if REDUCTION.search(code) is None:
+        return False
+    indices = [inside + other for inside, other in INDEX.findall(code)]
+    if any(IS_TEST.search(inside) for inside in indices):
+        return True
+    if not indices:
+        return False
+    used = set(WORD.findall(" ".join(indices)))
+    return any(not used.isdisjoint(WORD.findall(names + other)) for names, other in TESTED.findall(code))
 
 
 def _absent(name: str, rest: str) -> bool:

@@ -32,9 +32,7 @@ ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum"
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
-ODD = PICKS | frozenset(
-    "neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split()
-)
+ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split())
 # negative where the operand is
 RISING = PICKS | frozenset(
     """sum nansum mean nanmean max min amax amin median sort topk cumsum leaky_relu prelu elu celu selu gelu silu mish
@@ -167,4 +165,6 @@ def only_underflows(value: Value, depth: int = DEPTH) -> bool:
 
 def _is_mask(value: Value) -> bool:
     made = strip_views(value)
-    return made.is_integral or value.is_integral or (made.made_by is None and made.range is None and made.kind != "number")
+    return (
+        made.is_integral or value.is_integral or (made.made_by is None and made.range is None and made.kind != "number")
+    )

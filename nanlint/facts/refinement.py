@@ -11,6 +11,7 @@ from nanlint.facts.relations import (
     SMALLEST,
     SUMS,
     first_arg,
+    is_at_most,
     is_shifted_by_max,
     reduction_of,
     same,
@@ -88,7 +89,7 @@ def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     top, bottom = reduction_of(left, LARGEST), reduction_of(right, SMALLEST)
     if top is not None and bottom is not None and same(top, bottom):
         return FINITE_NONNEGATIVE, Confidence.LIKELY
-    if same(reduction_of(right, LARGEST), left):
+    if is_at_most(left, right):
         return FINITE_NONPOSITIVE, Confidence.CERTAIN
     if same(reduction_of(right, SMALLEST), left):
         return FINITE_NONNEGATIVE, Confidence.CERTAIN
@@ -119,6 +120,8 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         return at_least(2.0), reach
     if left is None or right is None:
         return None
+    if _counts_all(left, right) or _counts_all(right, left):
+        return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
     for known, other in ((left, right), (right, left)):
         nonnegative = known.kind != "number" and known.range is not None and known.range.lo >= 0
@@ -141,6 +144,16 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         if unsure and known.range is not None and known.range.lo == 0 and not known.range.lo_open:
             return None, Confidence.POSSIBLE
     return None
+
+
+def _counts_all(total: Value, rest: Value) -> bool:
+    """`t.sum() + (1 - t).cumsum()`, the union of the Lovasz losses: each element counts on one side or the other."""
+    truth, complement = reduction_of(total, SUMS), reduction_of(rest, frozenset({"cumsum"}))
+    if truth is None or complement is None:
+        return False
+    made = strip_views(complement)
+    one, of = made.arg("input"), made.arg("other")
+    return made.op == "sub" and one is not None and one.number == 1 and same(of, truth)
 
 
 def _addcmul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:

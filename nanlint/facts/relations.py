@@ -13,6 +13,7 @@ VIEWS = frozenset(
     type_as index item values alias cpu cuda requires_grad_ tile mT""".split()
 )
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
+POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 SUMS = frozenset({"sum", "nansum", "einsum"})
@@ -110,7 +111,29 @@ def is_shifted_by_max(value: Value) -> bool:
     value = strip_views(value)
     if value.op == "div":
         value = strip_views(value.arg("input") or value)
+    elif value.op == "mul":
+        factors = [strip_views(v) for v in (value.arg("other"), value.arg("input")) if v is not None]
+        value = next((f for f in factors if f.op == "sub"), value)
     if value.op != "sub":
         return False
     left, right = value.arg("input"), value.arg("other")
-    return left is not None and right is not None and same(reduction_of(right, LARGEST), left)
+    return left is not None and right is not None and is_at_most(left, right)
+
+
+def is_at_most(value: Value, bound: Value, depth: int = 4) -> bool:
+    """The bound is the maximum of the value, or greater than that: clamped from below, or the greater of two."""
+    bound = strip_views(bound)
+    first = first_arg(bound)
+    if first is None or depth == 0:
+        return False
+    if bound.op in LARGEST or bound.op in POOLS:
+        other = bound.arg("other")
+        if same(first, value) or (bound.op in ("max", "maximum") and same(other, value)):
+            return True
+        pair = bound.op == "maximum" or (bound.op == "max" and other is not None and other.kind != "number")
+        return is_at_most(value, first, depth - 1) or (
+            pair and other is not None and is_at_most(value, other, depth - 1)
+        )
+    above = bound.arg("max")
+    held = bound.op == "clamp_min" or (bound.op == "clamp" and (above is None or above.kind == "none"))
+    return held and is_at_most(value, first, depth - 1)

@@ -96,7 +96,7 @@ def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
     if lower is not None and lower.value.kind != "none" and lower.value.range is None:
         # a limit that is not known is taken for the guard that it nearly always is
         return result.but(range=None, reach=Confidence.POSSIBLE)
-    if lower is not None and lower.value.kind == "number" and lower.value.range.point is None:
+    if lower is not None and lower.value.kind == "number" and lower.value.number is None:
         return result.but(reach=min(result.reach, lower.value.reach))
     base = next(iter(operands.values())).value
     if base.range is None and (lower is None or lower.value.kind == "none"):
