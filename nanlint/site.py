@@ -41,7 +41,7 @@ class Site:
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
     filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition
-    unrepaired. `flows`: the result left it with its gradient, masked or not.
+    unrepaired. `guarded`: a test has let it through only where it is finite. `flows`: the result left it with its gradient, masked or not.
     `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by itself.
     `marks` is what guards had taught at this point beside ranges. `payload`: what sites that are no op carry.
     """
@@ -58,6 +58,7 @@ class Site:
     repaired: list[Place] = field(default_factory=list)
     masks: list[Value] = field(default_factory=list)
     escaped: bool = False
+    guarded: bool = False
     flows: bool = False
     payload: Any = None
     marks: frozenset[tuple[str, int]] = frozenset()
@@ -81,7 +82,7 @@ class Site:
     @property
     def is_repaired(self) -> bool:
         """The result is masked, filled or selected from on every way out, so only its gradient can do harm."""
-        return bool(self.repaired) and not self.escaped
+        return (bool(self.repaired) or self.guarded) and not self.escaped
 
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""

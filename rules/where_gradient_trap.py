@@ -48,7 +48,7 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     result. Whether a parameter of a function needs a gradient is not known; the common `d[d == inf] = 0` of graph
     normalisation is taken for data that needs none and gives a `possible` finding.
     """
-    if not site.is_repaired or site.no_grad or site.result.grad is False or not site.flows:
+    if not site.is_repaired or not site.repaired or site.no_grad or site.result.grad is False or not site.flows:
         return
     operand = site.operands.get("other") if site.op == "div" else site.input
     if operand is None:
@@ -79,8 +79,8 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
 
 
 def _tests_for_infinity(mask: Value) -> bool:
-    """`isinf(d)` or `d == inf`."""
-    if mask.op == "isinf":
+    """`isinf(d)`, `isnan(d)` or `d == inf`."""
+    if mask.op in ("isinf", "isnan"):
         return True
     bound = mask.arg("other")
     return mask.op in COMPARISONS and bound is not None and bound.number is not None and abs(bound.number) == INF

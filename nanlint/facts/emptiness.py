@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Op
 
 NOT = frozenset({"logical_not", "bitwise_not"})
+EXTREMES = frozenset({"max", "min", "amax", "amin", "median"})
 MASKING = frozenset({"bitwise_not", "bitwise_and", "bitwise_or", "logical_not", "logical_and", "logical_or"})
 
 
@@ -53,10 +54,14 @@ def selects_some(env: Env, mask: Value) -> bool:
     left, right = mask.arg("input"), mask.arg("other")
     if mask.op != "eq" or left is None or right is None:
         return False
-    return any(
-        strip_views(one).op == "unique" and same(first_arg(strip_views(one)), two)
-        for one, two in ((left, right), (right, left))
-    )
+    return any(_occurs(strip_views(one), two) for one, two in ((left, right), (right, left)))
+
+
+def _occurs(one: Value, other: Value) -> bool:
+    """The one is for sure an element of the other: a distinct one, the largest, or a number among `return_inverse`."""
+    if one.op == "unique":
+        return same(first_arg(one), other) or ("return_inverse" in (one.made_by.args if one.made_by else ()) and other.kind == "number")
+    return one.op in EXTREMES and one.arg("dim") is None and same(first_arg(one), other)
 
 
 def empties(env: Env, op: Op, values: Mapping[str, Value]) -> tuple[bool, str | None]:

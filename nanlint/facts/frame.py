@@ -207,10 +207,20 @@ def tested(env: Env, value: Value) -> Value:
     """The value, behind a comparison of it with a limit that is not known, or behind a count of its elements."""
     if value.maybe_empty and known_nonempty(env, value):
         value = value.but(maybe_empty=False, alternatives=())
+    value = without_nan(env, value)
     unsure = value.reach > Confidence.POSSIBLE and value.kind in ("tensor", "unknown")
     if unsure and ("tested", value.ident) in env.marks:
         return value.but(reach=Confidence.POSSIBLE)
     return value
+
+
+def without_nan(env: Env, value: Value) -> Value:
+    """The value, behind a test that it holds no nan."""
+    if not value.hazards or ("finite", value.ident) not in env.marks:
+        return value
+    for site in value.hazards:
+        site.guarded = True
+    return value.but(hazards=frozenset())
 
 
 def narrowed(value: Value, learned: Interval) -> Value:

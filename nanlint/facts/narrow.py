@@ -8,7 +8,7 @@ import libcst as cst
 
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
-from nanlint.facts.frame import Env, Frame, narrowed
+from nanlint.facts.frame import Env, Frame, narrowed, without_nan
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
@@ -94,7 +94,7 @@ def _seen(value: Value, env: Env) -> Value:
         value = narrowed(value, env.facts[value.ident])
     if value.maybe_empty and emptiness.known_nonempty(env, value):
         value = value.but(maybe_empty=False)
-    return value
+    return without_nan(env, value)
 
 
 def _rejoin(frame: Frame, values: list[Value], seen: list[Value]) -> Value:
@@ -141,8 +141,10 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
     elif op == "isfinite" and inner is not None:
         if truth:
             env.learn(inner.ident, FINITE)
+            env.mark("finite", inner.ident)
     elif op in ("isnan", "isinf"):
-        pass
+        if not truth and op == "isnan":
+            env.mark("finite", inner.ident if inner is not None else 0)
     elif op == "is_tensor" and inner is not None:
         if truth:
             env.mark("tensor", inner.ident)
@@ -201,6 +203,11 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
     op = value.op
     if op in VIEWS:
         _learn(env, inner, range_)
+    if range_.hi == 0 and op in ("sum", "count_nonzero", "numel", "len"):
+        # `x[isnan(x)].numel()` and `isnan(x).sum()` that are 0
+        mask = inner if op in ("sum", "count_nonzero") else inner.arg("mask")
+        if mask is not None and mask.op == "isnan":
+            teach(env, mask, False)
     if op in COUNTS and range_.meet(NONNEGATIVE).within(POSITIVE):
         # a tensor of some elements is a mask that selects some only where its true ones were counted
         _mark(env, "some" if op == "count_nonzero" else "nonempty", inner)
