@@ -60,7 +60,7 @@ def selects_some(env: Env, mask: Value) -> bool:
 def _occurs(one: Value, other: Value) -> bool:
     """The one is for sure an element of the other: a distinct one, the largest, or a number among `return_inverse`."""
     if one.op == "unique":
-        return same(first_arg(one), other) or ("return_inverse" in (one.made_by.args if one.made_by else ()) and other.kind == "number")
+        return same(first_arg(one), other) or (one.arg("return_inverse") is not None and other.kind == "number")
     return one.op in EXTREMES and one.arg("dim") is None and same(first_arg(one), other)
 
 
