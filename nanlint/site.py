@@ -84,6 +84,11 @@ class Site:
         """The result is masked, filled or selected from on every way out, so only its gradient can do harm."""
         return (bool(self.repaired) or self.guarded) and not self.escaped
 
+    @property
+    def is_private(self) -> bool:
+        """The definition is a helper by its name, and is looked at by itself, not as part of a caller in view."""
+        return not self.calls and self.qualname.startswith("_") and not self.qualname.endswith("__")
+
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""
         return (word, value.ident) in self.marks

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, POSITIVE, POSSIBLE, Report, Site, rule
+from nanlint.api import NONZERO, POSITIVE, POSSIBLE, Report, Site, rule, strip_views
+
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
 @rule("NAN101", at="log log2 log10", kind="domain")
@@ -47,6 +49,9 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     range_ = x.value.range
     if range_ is not None and range_.hole and range_ == NONZERO:
         # tested for zero, and nothing speaks of its being negative
+        confidence = POSSIBLE
+    if strip_views(x.value).op in COMPARISONS:
+        # -inf where it is false is what the log of a truth value is for
         confidence = POSSIBLE
     gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"

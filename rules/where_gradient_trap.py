@@ -56,6 +56,9 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     confidence = _doubt(site, operand.value)
     if confidence is None:
         return
+    if site.result.grad is None and site.is_private:
+        # whether a gradient is wanted of what a helper is given is up to its callers
+        confidence = POSSIBLE
     if site.result.grad is None and site.masks and all(_tests_for_infinity(mask) for mask in site.masks):
         confidence = POSSIBLE
     mask = site.repaired[0]
@@ -68,19 +71,20 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
 
 
 def _doubt(site: Site, value: Value) -> Confidence | None:
+    # a mask that looks at the operand says that it gets there
+    asked = any(same(part, value) for mask in site.masks for part in ancestry(mask)) and site.is_tensor(value)
     if site.unmet:
-        return site.doubt(value, site.unmet[0].domain)
+        doubt = site.doubt(value, site.unmet[0].domain)
+        return LIKELY if doubt is POSSIBLE and asked else doubt
     made = site.result.range
     if made is None or INF not in made:
         return None
-    # a mask that looks at the exponent says that it gets too large
-    asked = any(same(part, value) for mask in site.masks for part in ancestry(mask))
-    return LIKELY if asked and site.is_tensor(value) else POSSIBLE
+    return LIKELY if asked else POSSIBLE
 
 
 def _tests_for_infinity(mask: Value) -> bool:
-    """`isinf(d)`, `isnan(d)` or `d == inf`."""
-    if mask.op in ("isinf", "isnan"):
+    """`isinf(d)` or `d == inf`."""
+    if mask.op == "isinf":
         return True
     bound = mask.arg("other")
     return mask.op in COMPARISONS and bound is not None and bound.number is not None and abs(bound.number) == INF

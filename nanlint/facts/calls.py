@@ -17,6 +17,7 @@ from nanlint.facts.methods import SPECIAL_METHODS
 from nanlint.facts.modules import construct
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Application, Module, Operand, Value
+from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
 from nanlint.ops.names import tensor_only_methods
@@ -135,6 +136,7 @@ def unknown_call(frame: Frame, positional: Sequence[Operand], keywords: Mapping[
     """A call of something not in view: whatever goes in may be used there as it is."""
     for operand in (*positional, *keywords.values()):
         escape(operand.value)
+    written(frame, [operand.value for operand in (*positional, *keywords.values())])
     return frame.unknown()
 
 

@@ -13,6 +13,7 @@ from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_ROWS, MAX_INLINED_STEPS, 
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import parameter_value
 from nanlint.facts.value import Operand, Value
+from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def invoke(
     if too_much or id(ref.node) in session.running:
         for operand in (*positional, *keywords.values()):
             escape(operand.value)
+        written(frame, [operand.value for operand in (*positional, *keywords.values())])
         return frame.unknown()
     values = bind(frame, ref, positional, keywords, starred)
     key = (id(ref.node), id(ref.closure), frame.no_grad, signature(values))
@@ -280,8 +282,10 @@ def invoke(
         session.running.discard(id(ref.node))
     frame.events.extend(event.seen_from(frame) for event in inner.events)
     changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
-    if not changed and not inner.events:
+    buffers = [v for name, v in values.items() if is_buffer(v) and inner.env.vars.get(name) is not v]
+    if not changed and not inner.events and not buffers:
         session.calls[key] = (result, numbers)
+    written(frame, buffers)
     return result
 
 

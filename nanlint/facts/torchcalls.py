@@ -10,6 +10,7 @@ from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
 from nanlint.facts.modules import construct
 from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value, literal
+from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE
 
@@ -165,6 +166,7 @@ def foreign(
     if not harmless:
         for operand in (*positional, *keywords.values()):
             escape(operand.value)
+        written(frame, [operand.value for operand in (*positional, *keywords.values())])
     last = name.rsplit(".", 1)[-1]
     if last == "GradScaler":
         return _scaler(frame, positional, keywords, node)
