@@ -24,7 +24,6 @@ LAYERS = frozenset(
 OPERATORS = {
     "lt": r"<",
     "gt": r"(?<!-)>",
-    "div": r"(?<![/:])/=?(?![/=]|\s*\d)",
     "pow": r"(?:\b[A-Za-z_]\w*|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))",
 }
 # by site: the words of which code must hold one, and the pattern that it must then show
@@ -65,8 +64,21 @@ REDUCTION = re.compile(
     r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b"
 )
 INDEX = re.compile(r"\w\[([^\]\n]*)\]|(_select|nonzero)")
-TEST = r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b|BoolTensor|Bool\["
-TESTED = re.compile(rf"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)[^\n]*?(?:{TEST})|(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)", re.MULTILINE)
+TEST = (
+    r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
+    r"|BoolTensor|Bool\["
+)
+TESTED = re.compile(
+    rf"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)[^\n]*?(?:{TEST})|(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)", re.MULTILINE
+)
+# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
+DIVISOR = re.compile(r"(?<![/:])/=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
+SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
+NUMBERS = re.compile(
+    r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b|^[ \t]*([\w, ]+?)\s*=\s*\w+\.(?:shape|size\()"
+    r"|^[ \t]*(\w+)\s*=\s*(?:len|int|float)\(",
+    re.MULTILINE,
+)
 IS_TEST = re.compile(TEST)
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
@@ -110,7 +122,7 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
     called_otherwise = {name for name, target in imports.items() if target.rpartition(".")[2] in first.words}
     signs = (_Sign(first.words | called_otherwise), *others) if called_otherwise else (first, *others)
 
-    averages = "empty-reduction" in listened
+    averages, divides = "empty-reduction" in listened, "div" in listened
 
     def shows(code: str) -> bool:
         code = STRING.sub(r"''\1", code)
@@ -120,7 +132,7 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
                 continue
             if all(pattern.search(code) for pattern in sign.patterns):
                 return True
-        return averages and _averages_a_selection(code)
+        return divides and _divides_by_more_than_numbers(code) or averages and _averages_a_selection(code)
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
@@ -139,6 +151,18 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
         )
 
     return test
+
+
+def _divides_by_more_than_numbers(code: str) -> bool:
+    """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
+    divisors = DIVISOR.findall(code)
+    if not divisors:
+        return False
+    numbers = {name for names in NUMBERS.findall(code) for name in WORD.findall(" ".join(names))}
+    for group, name in divisors:
+        if not (SIZE.match(name) if name else numbers.issuperset(WORD.findall(group))) and name not in numbers:
+            return True
+    return False
 
 
 def _averages_a_selection(code: str) -> bool:

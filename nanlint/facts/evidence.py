@@ -47,7 +47,7 @@ def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
     if domain == NONZERO:
         doubted = can_be_zero(session, value)
     elif domain.lo == 0 and domain.hi == INF:
-        doubted = can_be_negative(session, value)
+        doubted = can_be_negative(session, value) or (0 not in domain and can_be_zero(session, value))
     else:
         doubted = True
     return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE
