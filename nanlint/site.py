@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.evidence import leaves, zero_is_reached
+from nanlint.facts.evidence import is_told_nothing, leaves, zero_is_reached
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
-from nanlint.interval import NONZERO, Interval
+from nanlint.interval import INF, NONZERO, Interval
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -41,8 +41,9 @@ class Site:
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
     filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition
-    unrepaired. `guarded`: a test has let it through only where it is finite. `flows`: the result left it with its gradient, masked or not.
-    `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by itself.
+    unrepaired. `guarded`: a test has let it through only where it is finite. `flows`: the result left it with its
+    gradient, masked or not. `calls`: the places of the calls that led here, outermost first; empty when the definition
+    was taken by itself.
     `marks` is what guards had taught at this point beside ranges. `payload`: what sites that are no op carry.
     """
 
@@ -117,6 +118,8 @@ class Site:
             return leaves(self.session, value, domain) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):
             return None
+        if domain.lo == 0 and domain.hi == INF and is_told_nothing(value):
+            return leaves(self.session, value, domain)
         touches = value.range.lo == 0 and value.reach == Confidence.LIKELY and 0 not in domain
         return value.reach if not touches or zero_is_reached(self.session, value) else Confidence.POSSIBLE
 
