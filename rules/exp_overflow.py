@@ -164,7 +164,7 @@ def _grows(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
         end, is_open = (x.range.hi, x.range.hi_open) if way > 0 else (-x.range.lo, x.range.lo_open)
         if end <= limit:
             return None
-        if end < INF or (x.range.point is not None and not is_open):
+        if end < HUGE or (x.range.point is not None and not is_open):
             return x.reach
     if depth == 0 or x.kind not in ("tensor", "unknown"):
         return None if x.kind == "number" and x.range is not None else POSSIBLE

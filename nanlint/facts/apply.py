@@ -71,7 +71,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         whole = join(frame, results)
         if name == "min" and op.name in ("clamp", "clamp_min"):
             # a limit that is chosen from several is chosen to fit, such as by the dtype
-            whole = whole.but(reach=Confidence.POSSIBLE)
+            whole = whole.but(reach=Confidence.POSSIBLE, alternatives=())
         return whole.but(ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node)))
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
     dtype = result_dtype(op, values)
@@ -224,7 +224,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
     return Value(
         kind=kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
         range=range_,
-        reach=max(v.reach for v in flat),
+        reach=max(v.reach for v in flat if _is_at_end(v, range_)),
         ident=frame.session.fresh(),
         dtype=dtypes.pop() if len(dtypes) == 1 else None,
         grad=grads.pop() if len(grads) == 1 else None,
@@ -238,6 +238,13 @@ def join(frame: Frame, values: list[Value]) -> Value:
         maybe_empty=any(v.maybe_empty for v in flat),
         tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
+
+
+def _is_at_end(value: Value, whole: Interval | None) -> bool:
+    """The value takes part in the ends of the range of all alternatives."""
+    if whole is None or value.range is None:
+        return True
+    return value.range.lo == whole.lo or value.range.hi == whole.hi
 
 
 def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:

@@ -90,7 +90,7 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
 
 def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     """Something in view speaks for a negative element, or a zero: a difference of two tensors, a public argument."""
-    if value.range is not None:
+    if value.range is not None and not is_told_nothing(value):
         return value.range.lo < 0 and value.reach > Confidence.POSSIBLE
     if value.made_by is None or depth == 0:
         return _unknown_can(session, value, depth, can_be_negative, ("public",))
@@ -108,6 +108,14 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     return (op == "add" or op in JOINS | PRODUCTS) and any(
         can_be_negative(session, part, depth - 1) for part in _tensors(value)
     )
+
+
+def is_told_nothing(value: Value) -> bool:
+    """All floats, or all but zero, of a value that carries on what it was made from: nobody has said so of its sign."""
+    range_ = value.range
+    if range_ is None or range_.lo > -INF or range_.hi < INF or value.reach > Confidence.LIKELY:
+        return False
+    return value.made_by is None or value.op in RISING | JOINS | PRODUCTS or value.op == "add"
 
 
 def _is_part_of_argument(session: Session, value: Value) -> bool:

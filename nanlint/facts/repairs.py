@@ -97,7 +97,8 @@ def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
         # a limit that is not known is taken for the guard that it nearly always is
         return result.but(range=None, reach=Confidence.POSSIBLE)
     if lower is not None and lower.value.kind == "number" and lower.value.number is None:
-        return result.but(reach=min(result.reach, lower.value.reach))
+        # one of several limits, or a computed one: chosen to fit, such as by the dtype
+        return result.but(reach=Confidence.POSSIBLE if lower.value.range.hi > 0 else result.reach)
     base = next(iter(operands.values())).value
     if base.range is None and (lower is None or lower.value.kind == "none"):
         return result.but(reach=min(Confidence.LIKELY, base.reach))

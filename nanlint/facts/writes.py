@@ -19,8 +19,11 @@ BUFFERS = frozenset(
 
 
 def is_buffer(value: Value) -> bool:
-    """The value is a tensor that was just filled with a number, or a part of it."""
-    return value.kind == "tensor" and strip_views(value).op in BUFFERS
+    """The value is a tensor that was filled with a number, or a part of it."""
+    if value.kind != "tensor":
+        return False
+    made = strip_views(value)
+    return made.op in BUFFERS or (made.range is not None and made.range.point is not None)
 
 
 def written(frame: Frame, values: Iterable[Value]) -> None:
