@@ -50,6 +50,7 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: 
         for op in rule.at:
             by_op.setdefault(op, []).append(rule)
     session = new_session(source, frozenset(by_op))
+    session.threshold = confidence
     failures: list[Failure] = []
     worth_a_look = triggers(frozenset(by_op), source.index.imports)
     drives_training = drivers(frozenset(by_op), source)

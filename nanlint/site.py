@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.evidence import is_told_nothing, leaves, zero_is_reached
+from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
 from nanlint.interval import INF, NONZERO, Interval
@@ -90,6 +91,11 @@ class Site:
         """The definition is a helper by its name, and is looked at by itself, not as part of a caller in view."""
         return not self.calls and self.qualname.startswith("_") and not self.qualname.endswith("__")
 
+    def is_foreign(self, value: Value) -> bool:
+        """The value comes from a call or an attribute that is not in view: no argument, and no op made it."""
+        made = strip_views(value)
+        return made.made_by is None and not made.alternatives and made.ident not in self.session.arguments
+
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""
         return (word, value.ident) in self.marks
@@ -136,7 +142,12 @@ class Site:
         return text if len(text) <= limit else f"{text[: limit - 13]}...{text[-10:]}"
 
     def why(self, value: Value) -> str:
-        """The reason for the value's range, as `: relu on line 3 gives [0, inf)`; empty when there is none."""
+        """The reason for the value's range, as `: relu on line 3 gives [0, inf)`; empty when there is none.
+
+        Empty too for a value in too little doubt to be reported: rows cost a walk over the whole definition.
+        """
+        if value.reach < self.session.threshold:
+            return ""
         parts: list[str] = []
         reason: Reason | None = value.because
         while reason is not None and len(parts) < 3:

@@ -89,6 +89,8 @@ class Session:
     start_module: Callable[[], None] | None = None
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
     muted: int = 0
+    threshold: Confidence = Confidence.POSSIBLE
+    trains: bool = True
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
     fixed: dict[Hashable, Value] = field(default_factory=dict)
     steps: int = 0

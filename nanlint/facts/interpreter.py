@@ -33,6 +33,7 @@ assert repairs.TABLE
 def new_session(source: Source, listened: frozenset[str]) -> Session:
     """The state for one file. `listened`: the ops whose sites the rules want to see."""
     session = Session(source, listened, EVALUATORS, EXECUTORS)
+    session.trains = any(word in source.text for word in ("backward", "step", "Trainer"))
     session.start_module = lambda: run_module(session)
     session.run_class = lambda ref, entry: _class_body(session, ref, entry)
     return session

@@ -94,6 +94,8 @@ def observe(
     callee: Value | None = None,
 ) -> None:
     """Note the event if a call of `name` is a step of training. `callee` is what is called, if that is a plain name."""
+    if not frame.session.trains:
+        return
     if callee is not None and callee.kind == "name" and isinstance(callee.ref, str):
         name = callee.ref.rsplit(".", 1)[-1]
     first = positional[0].value if positional else None
