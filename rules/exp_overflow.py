@@ -1,7 +1,6 @@
 from collections.abc import Callable, Iterator
 
 from nanlint.api import (
-    INF,
     LIKELY,
     POSSIBLE,
     Application,

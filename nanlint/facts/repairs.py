@@ -93,12 +93,13 @@ def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
         rest = result.hazards - held
         result = repair(frame, result.but(hazards=held), node).but(hazards=rest)
     lower = operands.get("min")
-    if lower is not None and lower.value.kind != "none" and lower.value.range is None:
+    limit = lower.value.range if lower is not None else None
+    if lower is not None and lower.value.kind != "none" and limit is None:
         # a limit that is not known is taken for the guard that it nearly always is
         return result.but(range=None, reach=Confidence.POSSIBLE)
-    if lower is not None and lower.value.kind == "number" and lower.value.number is None:
+    if lower is not None and lower.value.kind == "number" and limit is not None and limit.point is None:
         # one of several limits, or a computed one: chosen to fit, such as by the dtype
-        return result.but(reach=Confidence.POSSIBLE if lower.value.range.hi > 0 else result.reach)
+        return result.but(reach=Confidence.POSSIBLE if limit.hi > 0 else result.reach)
     base = next(iter(operands.values())).value
     if base.range is None and (lower is None or lower.value.kind == "none"):
         return result.but(reach=min(Confidence.LIKELY, base.reach))
