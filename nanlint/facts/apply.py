@@ -253,6 +253,9 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
         nothing = Confidence.POSSIBLE if inputs else Confidence.LIKELY
         return min(Confidence.LIKELY, *([v.reach for v in inputs if v.kind != "number"] or [nothing]))
     if op.name not in PASSES:
+        if op.name in CARRIES:
+            # no surer than the elements themselves
+            return min(op.attains, max((v.reach for v in inputs if v.range is not None), default=op.attains))
         return op.attains
     if any(v.range is None for v in inputs) and op.name == "pow":
         return Confidence.POSSIBLE
@@ -269,6 +272,7 @@ OPERATORS = frozenset(
 )
 MAKERS = frozenset({"tensor", "as_tensor"})
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
+CARRIES = frozenset("minimum maximum min max amin amax sum mean prod abs sort topk median cumsum".split())
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape

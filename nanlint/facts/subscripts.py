@@ -9,6 +9,7 @@ import libcst as cst
 from nanlint.facts import emptiness, narrow, nested
 from nanlint.facts.apply import repair
 from nanlint.facts.frame import narrowed
+from nanlint.facts.relations import first_arg, same
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
@@ -75,9 +76,21 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
     chosen = next((i for i in indices if i.maybe_empty), None)
     if chosen is not None:
+        if chosen.op == "nonzero" and _is_about(value, first_arg(chosen)):
+            # the places where what it was made from is not zero
+            picked = picked.but(reach=min(picked.reach, Confidence.POSSIBLE))
         empty = not emptiness.selects_some(frame.env, chosen)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, chosen))
     return picked.but(alternatives=())
+
+
+def _is_about(value: Value, condition: Value | None, depth: int = 3) -> bool:
+    """The condition is the value, or what it was made from."""
+    if condition is None or depth == 0:
+        return False
+    if same(value, condition):
+        return True
+    return any(_is_about(v, condition, depth - 1) for v in (value.made_by.args.values() if value.made_by else ()))
 
 
 def _with_mask(picked: Value, mask: Value) -> Application | None:
