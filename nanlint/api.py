@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nanlint.facts.dtypes import complex_origin
-from nanlint.facts.evidence import only_underflows
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import first_arg, is_shielded_at_zero, is_square, reduction_of, same, strip_views
 from nanlint.facts.training import Event
@@ -35,6 +34,6 @@ __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE",
     "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Finding", "Interval",
     "Loop", "Operand", "Report", "Site", "Training", "Value", "ancestry", "complement_of", "complex_origin",
-    "first_arg", "is_shielded_at_zero", "is_square", "only_underflows", "ops_on_complex", "picked", "reduction_of",
+    "first_arg", "is_shielded_at_zero", "is_square", "ops_on_complex", "picked", "reduction_of",
     "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.evidence import is_told_nothing, leaves, zero_is_reached
+from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
 from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
@@ -94,7 +94,17 @@ class Site:
     def is_foreign(self, value: Value) -> bool:
         """The value comes from a call or an attribute that is not in view: no argument, and no op made it."""
         made = strip_views(value)
-        return made.made_by is None and not made.alternatives and made.ident not in self.session.arguments
+        if made.alternatives:
+            return all(self.is_foreign(v) for v in made.alternatives)
+        return made.made_by is None and made.range is None and made.ident not in self.session.arguments
+
+    def only_underflows(self, value: Value) -> bool:
+        """Zero is out of reach of the value but for exponentials that all underflow."""
+        return only_underflows(self.session, value)
+
+    def is_trained(self, value: Value) -> bool:
+        """A gradient is wanted of the value, as far as one can see."""
+        return is_trained(self.session, value)
 
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""

@@ -9,7 +9,6 @@ from nanlint.api import (
     Site,
     Value,
     first_arg,
-    only_underflows,
     rule,
     strip_views,
 )
@@ -72,7 +71,7 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         return
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
-    if only_underflows(x.value):
+    if site.only_underflows(x.value):
         confidence = POSSIBLE
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
     yield site.report(

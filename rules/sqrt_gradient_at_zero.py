@@ -68,7 +68,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     confidence = site.doubt(x.value, POSITIVE)
     if confidence is None or is_shielded_at_zero(x.value):
         return
-    if strip_views(x.value).op in VANISHING:
+    if strip_views(x.value).op in VANISHING or not site.is_trained(x.value):
         confidence = POSSIBLE
     yield site.report(
         confidence if site.result.grad or confidence < CERTAIN else LIKELY,

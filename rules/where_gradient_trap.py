@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, rule, same
+from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, rule, same, strip_views
 
 OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
 OVER = (
@@ -56,8 +56,8 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     confidence = _doubt(site, operand.value)
     if confidence is None:
         return
-    if site.result.grad is None and site.is_private:
-        # whether a gradient is wanted of what a helper is given is up to its callers
+    if not site.is_trained(site.result) or _is_chosen(operand.value) or site.only_underflows(operand.value):
+        # of what comes from elsewhere a gradient is hardly wanted; an operand that is masked itself is the cure
         confidence = POSSIBLE
     if site.result.grad is None and site.masks and all(_tests_for_infinity(mask) for mask in site.masks):
         confidence = POSSIBLE
@@ -80,6 +80,11 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
     if made is None or INF not in made:
         return None
     return LIKELY if asked else POSSIBLE
+
+
+def _is_chosen(value: Value) -> bool:
+    """Its bad elements were replaced before: `where(mask, x, 1)`."""
+    return strip_views(value).op in ("where", "masked_fill")
 
 
 def _tests_for_infinity(mask: Value) -> bool:

@@ -40,6 +40,7 @@ RISING = PICKS | frozenset(
 )
 JOINS = frozenset({"where", "masked_fill", "cat", "stack", "maximum", "minimum"})
 PRODUCTS = frozenset({"mul", "div", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
+COUNTED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "isfinite", "isnan"})
 
 
 def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
@@ -47,10 +48,20 @@ def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
     if domain == NONZERO:
         doubted = can_be_zero(session, value)
     elif domain.lo == 0 and domain.hi == INF:
-        doubted = can_be_negative(session, value) or (0 not in domain and can_be_zero(session, value))
+        doubted = can_be_negative(session, value) or (0 not in domain and _is_zero_in_logs(session, value))
     else:
         doubted = True
     return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE
+
+
+def _is_zero_in_logs(session: Session, value: Value) -> bool:
+    """Whoever takes the log of a sum knows it to be positive, unless it counts, or sums what a caller passes in."""
+    made = strip_views(value)
+    first = first_arg(made)
+    if made.op in ("sum", "nansum") and first is not None:
+        of = strip_views(first)
+        return of.dtype == "bool" or of.op in COUNTED or of.op in PRODUCTS
+    return can_be_zero(session, value)
 
 
 def zero_is_reached(session: Session, value: Value) -> bool:
@@ -69,7 +80,7 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
         return _unknown_can(session, value, depth, can_be_zero, ("public", "state"))
     op = value.op
     if op in ALWAYS:
-        return not only_underflows(value)
+        return not only_underflows(session, value)
     if op == "sub":
         left = value.arg("input")
         return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
@@ -85,7 +96,12 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     first = first_arg(value)
     if op in ODD and first is not None:
         return can_be_zero(session, first, depth - 1)
-    return op in JOINS | PRODUCTS and any(can_be_zero(session, part, depth - 1) for part in _tensors(value))
+    if op in ("mul", "cat", "stack", "maximum", "minimum"):
+        return any(can_be_zero(session, part, depth - 1) for part in _tensors(value))
+    # what is filled in is chosen to be harmless, also where it is a whole row of numbers
+    return op in JOINS and any(
+        can_be_zero(session, part, depth - 1) for part in _tensors(value) if part.op not in ("tensor", "as_tensor")
+    )
 
 
 def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
@@ -148,7 +164,7 @@ def _all_can(session: Session, value: Value, depth: int, can: Callable[[Session,
     return all(can(session, part, depth - 1) for part in _tensors(value))
 
 
-def only_underflows(value: Value, depth: int = DEPTH) -> bool:
+def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
     """Zero is out of reach but for exponentials that all underflow, as in the sum of a window or of weights."""
     made = strip_views(value)
     if depth == 0:
@@ -157,22 +173,31 @@ def only_underflows(value: Value, depth: int = DEPTH) -> bool:
         return True
     left, right = made.arg("input"), made.arg("other")
     if made.op in ("sum", "nansum", "mean", "stack", "cat", "outer", "matmul", "neg", "clamp", "clamp_max"):
-        return left is not None and only_underflows(left, depth - 1)
+        return left is not None and only_underflows(session, left, depth - 1)
     if made.op == "div":
-        return left is not None and (left.kind == "number" or only_underflows(left, depth - 1))
+        return left is not None and (left.kind == "number" or only_underflows(session, left, depth - 1))
     if left is None or right is None:
         return False
+    one, other = only_underflows(session, left, depth - 1), only_underflows(session, right, depth - 1)
     if made.op == "add":
-        return only_underflows(left, depth - 1) or only_underflows(right, depth - 1)
+        return one or other
     if made.op == "mul":
         # a kernel from elsewhere beside an exponential is a weight; a mask is not
-        one, other = only_underflows(left, depth - 1), only_underflows(right, depth - 1)
-        return (one and (other or not _is_mask(right))) or (other and not _is_mask(left))
+        return (one and (other or not _may_mask(session, right))) or (other and not _may_mask(session, left))
     return False
 
 
-def _is_mask(value: Value) -> bool:
+def _may_mask(session: Session, value: Value) -> bool:
     made = strip_views(value)
-    return (
-        made.is_integral or value.is_integral or (made.made_by is None and made.range is None and made.kind != "number")
-    )
+    return made.is_integral or value.is_integral or made.ident in session.arguments
+
+
+def is_trained(session: Session, value: Value, depth: int = 7) -> bool:
+    """A gradient is wanted of the value, as far as one can see: of weights, of a network, of a public argument."""
+    if value.grad is not None or depth == 0:
+        return value.grad is True
+    if value.made_by is None:
+        return session.arguments.get(value.ident) == "public" or any(
+            is_trained(session, v, depth - 1) for v in value.alternatives
+        )
+    return any(is_trained(session, part, depth - 1) for part in _tensors(value))

@@ -222,7 +222,7 @@ def without_nan(env: Env, value: Value) -> Value:
         return value
     for site in value.hazards:
         site.guarded = True
-    return value.but(hazards=frozenset())
+    return value.but(hazards=frozenset(), alternatives=())
 
 
 def narrowed(value: Value, learned: Interval) -> Value:

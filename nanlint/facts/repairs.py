@@ -29,6 +29,10 @@ Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
 def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, node: cst.CSTNode) -> Value:
     """The value where the condition is so."""
     if condition is not None:
+        made, asked = value.made_by, value.arg("condition")
+        if made is not None and value.op == "where" and asked is not None and asked.ident == condition.ident:
+            # `where(mask, where(mask, a, b), c)`
+            value = made.args.get("input" if truth else "other", value).but(hazards=value.hazards)
         env = frame.env.copy()
         teach(env, condition, truth)
         if value.ident in env.facts:

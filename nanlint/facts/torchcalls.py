@@ -132,7 +132,9 @@ def _accumulate_gradients(
 ) -> Value:
     for operand in positional:
         escape(operand.value)
-    return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
+    graph = keywords.get("create_graph")
+    kept = graph is not None and graph.value.is_literal and bool(graph.value.const)
+    return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE, grad=True if kept else None)
 
 
 def _nan_number(

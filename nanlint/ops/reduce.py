@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, Interval
-from nanlint.ops.define import CERTAIN, op
+from nanlint.ops.define import CERTAIN, POSSIBLE, op
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.reductions import (
     counted,
@@ -134,7 +134,7 @@ OPS: tuple[Op, ...] = (
        dtype="float", complex="raises"),
     op("gumbel_softmax", "F", softmaxed, "logits tau hard", attains=CERTAIN, dtype="float", complex="raises",
        random=True),
-    op("numel", "TM", lambda call: FINITE_NONNEGATIVE, "input", dtype="integer", returns="number",
+    op("numel", "TM", lambda call: FINITE_NONNEGATIVE, "input", dtype="integer", returns="number", attains=POSSIBLE,
        differentiable=False),
     op("bincount", "TMN", counted, "input", dtype="integer", differentiable=False, complex="raises"),
     op("histc", "TM", counted, "input bins min max", differentiable=False, complex="raises"),
