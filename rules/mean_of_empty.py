@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, Report, Site, rule, strip_views
+from nanlint.api import LIKELY, Report, Site, Value, first_arg, rule, strip_views
 
 
 @rule("NAN202", at="empty-reduction", kind="division")
@@ -52,4 +52,15 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
         LIKELY,
         f"`{name}` of `{site.show(selected)}` {what} when {selection} is empty: test `numel() > 0` first{average}",
         at=site.place,
+        defect=("empty", _selection(selected.value).ident),
     )
+
+
+def _selection(value: Value) -> Value:
+    """What was selected in the first place: all that is reduced of it is one defect."""
+    for _ in range(8):
+        inner = first_arg(value)
+        if inner is None or not inner.maybe_empty:
+            return value
+        value = inner
+    return value

@@ -74,7 +74,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         return
     if site.only_underflows(of) or (what in ("sum", "norm") and site.is_foreign(of)):
         confidence = POSSIBLE
-    elif confidence is POSSIBLE:
+    elif confidence is POSSIBLE and what != "norm":
         confidence = LIKELY
     scaled, divisor = site.show(site.operands["input"]), site.show(site.operands["other"])
     yield site.report(

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, rule, same, strip_views
+from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, first_arg, rule, same, strip_views
 
 OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
 OVER = (
@@ -8,6 +8,7 @@ OVER = (
     "sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
 )
 COMPARISONS = frozenset({"eq", "ne"})
+DEPTH = 4
 
 
 @rule("NAN402", at=OPS, kind="gradient", over=OVER)
@@ -84,7 +85,13 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
 
 def _is_chosen(value: Value) -> bool:
     """Its bad elements were replaced before: `where(mask, x, 1)`."""
-    return strip_views(value).op in ("where", "masked_fill")
+    chain: Value | None = value
+    for _ in range(DEPTH):
+        chain = strip_views(chain) if chain is not None else None
+        if chain is None or chain.op in ("where", "masked_fill"):
+            return chain is not None
+        chain = first_arg(chain)
+    return False
 
 
 def _tests_for_infinity(mask: Value) -> bool:

@@ -28,7 +28,8 @@ PICKS = VIEWS | frozenset(
     clamp_max nan_to_num broadcast_tensors tril triu dropout""".split()
 )
 # of real data: a mask that selects nothing, a vector of padding, a singular matrix
-ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
+ALWAYS = frozenset({"network", "det", "linalg_det", "sum", "nansum", "count_nonzero"})
+LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
@@ -60,13 +61,20 @@ def _is_zero_in_logs(session: Session, value: Value) -> bool:
     first = first_arg(made)
     if made.op in ("sum", "nansum") and first is not None:
         of = strip_views(first)
-        return of.dtype == "bool" or of.op in COUNTED or of.op in PRODUCTS
+        return of.dtype == "bool" or of.op in COUNTED or (of.op == "mul" and can_be_zero(session, of))
+    if made.op == "div" and first is not None and first.kind != "number":
+        return _is_zero_in_logs(session, first)
     return can_be_zero(session, value)
 
 
 def zero_is_reached(session: Session, value: Value) -> bool:
     """Of a value that is never negative by its making, such as a square: whether anything speaks for its being zero."""
     made = strip_views(value)
+    first = first_arg(made)
+    if made.op in LENGTHS and first is not None:
+        return can_be_zero(session, first)
+    if made.op in ("sum", "nansum", "sqrt") and first is not None and is_square(strip_views(first)):
+        made = strip_views(first)
     if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
     return can_be_zero(session, made, ranged=False)
@@ -79,6 +87,8 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     if value.made_by is None or depth == 0:
         return _unknown_can(session, value, depth, can_be_zero, ("public", "state"))
     op = value.op
+    if _is_setting(value):
+        return False
     if op in ALWAYS:
         return not only_underflows(session, value)
     if op == "sub":
@@ -111,6 +121,8 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     if value.made_by is None or depth == 0:
         return _unknown_can(session, value, depth, can_be_negative, ("public",))
     op = value.op
+    if _is_setting(value):
+        return False
     if op in ("network", "neg"):
         return True
     if op == "sub":
@@ -124,6 +136,12 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     return (op == "add" or op in JOINS | PRODUCTS) and any(
         can_be_negative(session, part, depth - 1) for part in _tensors(value)
     )
+
+
+def _is_setting(value: Value) -> bool:
+    """A tensor made of Python numbers, such as a size or a range of data that was configured."""
+    first = first_arg(value)
+    return value.op in ("tensor", "as_tensor") and first is not None and first.kind != "tensor"
 
 
 def is_told_nothing(value: Value) -> bool:
@@ -149,7 +167,7 @@ def _unknown_can(
 ) -> bool:
     if value.alternatives and depth:
         return any(can(session, v, depth - 1) for v in value.alternatives)
-    return session.arguments.get(value.ident) in origins
+    return session.arguments.get(value.ident) in origins or (value.grad is True and "state" in origins)
 
 
 def _tensors(value: Value) -> Iterator[Value]:
@@ -174,6 +192,8 @@ def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
     left, right = made.arg("input"), made.arg("other")
     if made.op in ("sum", "nansum", "mean", "stack", "cat", "outer", "matmul", "neg", "clamp", "clamp_max"):
         return left is not None and only_underflows(session, left, depth - 1)
+    if made.op == "pow" and left is not None and left.kind == "number":
+        return left.range is None or left.range.lo > 0
     if made.op == "div":
         return left is not None and (left.kind == "number" or only_underflows(session, left, depth - 1))
     if left is None or right is None:
@@ -181,6 +201,11 @@ def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
     one, other = only_underflows(session, left, depth - 1), only_underflows(session, right, depth - 1)
     if made.op == "add":
         return one or other
+    if made.op == "where":
+        return (one or other) and all(
+            hidden or (part.range is not None and 0 not in part.range)
+            for hidden, part in ((one, left), (other, right))
+        )
     if made.op == "mul":
         # a kernel from elsewhere beside an exponential is a weight; a mask is not
         return (one and (other or not _may_mask(session, right))) or (other and not _may_mask(session, left))
