@@ -72,7 +72,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     if confidence is None:
         yield from _of_one_sample(site, above, below)
         return
-    if site.only_underflows(of) or (what in ("sum", "norm") and site.is_foreign(of)):
+    if site.only_underflows(of) or (what == "sum" and site.is_foreign(of)):
         confidence = POSSIBLE
     elif confidence is POSSIBLE and what != "norm":
         confidence = LIKELY

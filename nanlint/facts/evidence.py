@@ -28,8 +28,7 @@ PICKS = VIEWS | frozenset(
     clamp_max nan_to_num broadcast_tensors tril triu dropout""".split()
 )
 # of real data: a mask that selects nothing, a vector of padding, a singular matrix
-ALWAYS = frozenset({"network", "det", "linalg_det", "sum", "nansum", "count_nonzero"})
-LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
+ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
@@ -70,11 +69,6 @@ def _is_zero_in_logs(session: Session, value: Value) -> bool:
 def zero_is_reached(session: Session, value: Value) -> bool:
     """Of a value that is never negative by its making, such as a square: whether anything speaks for its being zero."""
     made = strip_views(value)
-    first = first_arg(made)
-    if made.op in LENGTHS and first is not None:
-        return can_be_zero(session, first)
-    if made.op in ("sum", "nansum", "sqrt") and first is not None and is_square(strip_views(first)):
-        made = strip_views(first)
     if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
     return can_be_zero(session, made, ranged=False)
@@ -218,11 +212,7 @@ def _may_mask(session: Session, value: Value) -> bool:
 
 
 def is_trained(session: Session, value: Value, depth: int = 7) -> bool:
-    """A gradient is wanted of the value, as far as one can see: of weights, of a network, of a public argument."""
-    if value.grad is not None or depth == 0:
-        return value.grad is True
-    if value.made_by is None:
-        return session.arguments.get(value.ident) == "public" or any(
-            is_trained(session, v, depth - 1) for v in value.alternatives
-        )
+    """A gradient may be wanted of the value: some part of it is not known to need none."""
+    if value.grad is not None or depth == 0 or value.made_by is None:
+        return value.grad is not False
     return any(is_trained(session, part, depth - 1) for part in _tensors(value))
