@@ -1,6 +1,19 @@
 from collections.abc import Iterator
 
-from nanlint.api import INF, LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, first_arg, rule, same, strip_views
+from nanlint.api import (
+    INF,
+    LIKELY,
+    POSSIBLE,
+    Confidence,
+    Report,
+    Site,
+    Value,
+    ancestry,
+    first_arg,
+    rule,
+    same,
+    strip_views,
+)
 
 OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
 OVER = (

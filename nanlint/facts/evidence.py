@@ -40,7 +40,9 @@ RISING = PICKS | frozenset(
 )
 JOINS = frozenset({"where", "masked_fill", "cat", "stack", "maximum", "minimum"})
 PRODUCTS = frozenset({"mul", "div", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
-COUNTED = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "isfinite", "isnan"})
+COUNTED = frozenset(
+    {"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "isfinite", "isnan"}
+)
 
 
 def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
@@ -197,8 +199,7 @@ def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
         return one or other
     if made.op == "where":
         return (one or other) and all(
-            hidden or (part.range is not None and 0 not in part.range)
-            for hidden, part in ((one, left), (other, right))
+            hidden or (part.range is not None and 0 not in part.range) for hidden, part in ((one, left), (other, right))
         )
     if made.op == "mul":
         # a kernel from elsewhere beside an exponential is a weight; a mask is not
