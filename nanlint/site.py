@@ -137,7 +137,9 @@ class Site:
         if domain.lo == 0 and domain.hi == INF and is_told_nothing(value):
             return leaves(self.session, value, domain)
         touches = value.range.lo == 0 and value.reach == Confidence.LIKELY and 0 not in domain
-        return value.reach if not touches or zero_is_reached(self.session, value) else Confidence.POSSIBLE
+        if touches and not (self.is_tensor(value) and zero_is_reached(self.session, value)):
+            return Confidence.POSSIBLE
+        return value.reach
 
     def _product_doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """A product is zero when a factor is, a quotient when its numerator is."""

@@ -255,7 +255,7 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     if op.name not in PASSES:
         if op.name in CARRIES:
             # no surer than the elements themselves
-            return min(op.attains, max((v.reach for v in inputs if v.range is not None), default=op.attains))
+            return min(op.attains, max((v.reach for v in inputs if v.kind != "number"), default=op.attains))
         return op.attains
     if any(v.range is None for v in inputs) and op.name == "pow":
         return Confidence.POSSIBLE
@@ -272,7 +272,10 @@ OPERATORS = frozenset(
 )
 MAKERS = frozenset({"tensor", "as_tensor"})
 ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
-CARRIES = frozenset("minimum maximum min max amin amax sum mean prod abs sort topk median cumsum".split())
+CARRIES = frozenset(
+    """minimum maximum min max amin amax sum mean prod abs sort topk median cumsum flip roll gather take index_select
+    unbind chunk split diagonal t repeat expand_as repeat_interleave""".split()
+)
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape

@@ -135,6 +135,10 @@ def element_of(frame: Frame, value: Value) -> Value:
             return value.ref[1].but(ident=frame.session.fresh()) if isinstance(value.ref[1], Value) else frame.unknown()
         if value.ref[0] == "range":
             return _count(frame).but(ident=frame.session.fresh())
+    if value.op == "nonzero":
+        return frame.unknown(
+            kind="tensor", made_by=value.made_by, dtype="int64", grad=False, maybe_empty=value.maybe_empty
+        )
     if value.op == "unique":
         return frame.unknown(kind=value.kind, made_by=value.made_by)
     if value.kind == "tensor":

@@ -29,6 +29,8 @@ PICKS = VIEWS | frozenset(
 )
 # of real data: a mask that selects nothing, a vector of padding, a singular matrix
 ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
+LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
+NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal_", "uniform_"})
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
@@ -71,6 +73,9 @@ def _is_zero_in_logs(session: Session, value: Value) -> bool:
 def zero_is_reached(session: Session, value: Value) -> bool:
     """Of a value that is never negative by its making, such as a square: whether anything speaks for its being zero."""
     made = strip_views(value)
+    first = first_arg(made)
+    if made.op in LENGTHS and first is not None and strip_views(first).op in NOISE:
+        return False
     if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
     return can_be_zero(session, made, ranged=False)
@@ -91,6 +96,8 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
         left = value.arg("input")
         return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
     if op == "add":
+        if any(part.kind == "number" and part.number is None for part in value.made_by.args.values()):
+            return False
         return _all_can(session, value, depth, can_be_zero) or any(
             can_be_negative(session, part, depth - 1) for part in _tensors(value)
         )

@@ -169,7 +169,7 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
             maybe_empty=before.maybe_empty or after.maybe_empty,
             tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],
         )  # fmt: skip
-        if before.range is not None and 0 in before.range:
+        if before.range is not None and 0 in before.range and after.reach > Confidence.POSSIBLE:
             # no pass may have added anything
             frame.session.arguments[widened.vars[name].ident] = "state"
         if kind == "tuple" and isinstance(after.ref, tuple):

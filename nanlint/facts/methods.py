@@ -161,6 +161,16 @@ def _numel(
     return counted(frame, "numel", base.value, node)
 
 
+def _view(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
+    """`x.view(torch.int32)` reads the same bits as other numbers."""
+    given = positional[0].value if positional else None
+    if base.value.kind not in TENSORLIKE or given is None or (given.op != "dtype" and of_argument(given) is None):
+        return None
+    return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE, dtype=of_argument(given))
+
+
 def _backward(
     frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
 ) -> Value | None:
@@ -248,7 +258,7 @@ def _new(fill: float | None) -> Method:
 
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
-    "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
+    "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward, "view": _view,
     "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
     "new_zeros": _new(0.0), "new_ones": _new(1.0), "new_full": _new(None), **{name: _cast(name) for name in CASTS},

@@ -9,7 +9,7 @@ import libcst as cst
 from nanlint.facts import emptiness, narrow, nested
 from nanlint.facts.apply import repair
 from nanlint.facts.frame import narrowed
-from nanlint.facts.relations import first_arg, same
+from nanlint.facts.relations import first_arg, same, strip_views
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
@@ -76,7 +76,8 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
     chosen = next((i for i in indices if i.maybe_empty), None)
     if chosen is not None:
-        if chosen.op == "nonzero" and _is_about(value, first_arg(chosen)):
+        places = strip_views(chosen)
+        if places.op == "nonzero" and _is_about(value, first_arg(places)):
             # the places where what it was made from is not zero
             picked = picked.but(reach=min(picked.reach, Confidence.POSSIBLE))
         empty = not emptiness.selects_some(frame.env, chosen)
