@@ -52,7 +52,12 @@ def selects_some(env: Env, mask: Value) -> bool:
         return True
     # `labels == c` for c in `labels.unique()`
     left, right = mask.arg("input"), mask.arg("other")
-    if mask.op != "eq" or left is None or right is None:
+    if left is None or right is None:
+        return False
+    if mask.op in ("gt", "ne") and right.number == 0:
+        # `x > 0` behind a test of `x.sum()`
+        return ("some", left.ident) in env.marks
+    if mask.op != "eq":
         return False
     return any(_occurs(strip_views(one), two) for one, two in ((left, right), (right, left)))
 

@@ -11,7 +11,7 @@ import libcst as cst
 from nanlint.facts.apply import escape, join
 from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_ROWS, MAX_INLINED_STEPS, Env, Frame, Session
 from nanlint.facts.memo import signature, transplant
-from nanlint.facts.parameters import parameter_value
+from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
@@ -238,7 +238,8 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
             bound[parameter.name.value] = ref.bound
         else:
             value = parameter_value(frame, parameter, ref.where)
-            frame.session.arguments[value.ident] = "private" if is_private else "public"
+            own = is_private or is_setting(parameter.annotation)
+            frame.session.arguments[value.ident] = "private" if own else "public"
             bound[parameter.name.value] = value
     for star in (parameters.star_arg, parameters.star_kwarg):
         if isinstance(star, cst.Param):
@@ -282,6 +283,12 @@ def invoke(
         session.running.discard(id(ref.node))
     frame.events.extend(event.seen_from(frame) for event in inner.events)
     changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
+    learned = {} if inner.returns else {k: r for k, r in inner.env.facts.items() if frame.env.facts.get(k) != r}
+    if learned or (not inner.returns and not inner.env.marks <= frame.env.marks):
+        # a function that only tests its arguments, and raises: what it lets through holds behind it
+        frame.env.facts.update(learned)
+        frame.env.marks |= inner.env.marks
+        changed = True
     buffers = [v for name, v in values.items() if is_buffer(v) and inner.env.vars.get(name) is not v]
     if not changed and not inner.events and not buffers:
         session.calls[key] = (result, numbers)

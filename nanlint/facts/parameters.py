@@ -64,6 +64,14 @@ def annotated_text(frame: Frame, text: str) -> Value:
     return frame.unknown()
 
 
+def is_setting(annotation: cst.Annotation | None) -> bool:
+    """What may be a Python number as well as a tensor is chosen by the caller, such as a temperature; it is no data."""
+    if annotation is None:
+        return False
+    text = cst.Module([]).code_for_node(annotation.annotation)
+    return TENSOR.search(text) is not None and NUMBER.search(TENSOR.sub("", text)) is not None
+
+
 def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | ClassEntry) -> Value:
     """A parameter of which no argument is known. A numeric default gives its range, but decides no branch."""
     value = annotated(frame, parameter.annotation)
