@@ -103,8 +103,8 @@ class Site:
         return only_underflows(self.session, value)
 
     def is_trained(self, value: Value) -> bool:
-        """A gradient is wanted of the value, as far as one can see."""
-        return is_trained(self.session, value)
+        """A gradient may be wanted of the value; of what a helper is given, that is up to its callers."""
+        return (value.grad is True or not self.is_private) and is_trained(self.session, value)
 
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""
