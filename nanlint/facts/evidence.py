@@ -53,7 +53,9 @@ def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
         doubted = can_be_zero(session, value)
     elif domain.lo == 0 and domain.hi == INF:
         whole = strip_views(value).op in ("sum", "nansum") and 0 not in domain
-        doubted = (not whole and can_be_negative(session, value)) or (0 not in domain and _is_zero_in_logs(session, value))
+        doubted = (not whole and can_be_negative(session, value)) or (
+            0 not in domain and _is_zero_in_logs(session, value)
+        )
     else:
         doubted = True
     return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE

@@ -258,7 +258,8 @@ def _new(fill: float | None) -> Method:
 
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
-    "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward, "view": _view,
+    "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
+    "view": _view,
     "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
     "new_zeros": _new(0.0), "new_ones": _new(1.0), "new_full": _new(None), **{name: _cast(name) for name in CASTS},

@@ -169,6 +169,9 @@ def clamp(low: str = "min", high: str = "max") -> Shape:
         for parameter, limit in ((low, larger), (high, smaller)):
             if call.given(parameter):
                 bound = argument(call, parameter)
+                if bound is None and parameter == high and call.given(low):
+                    # an upper limit lies above the lower one
+                    continue
                 x = limit(x, FINITE if bound is None else bound)
         return x
 
