@@ -46,7 +46,7 @@ class Reason:
 
 @dataclass(slots=True, eq=False)
 class Value:
-    """All that is known of one expression; never changed once it is made (`frozen=True` would triple what one costs).
+    """All that is known of one expression; never changed once made (`frozen=True` costs five times as much).
 
     `range` is None when nothing is known, which is not the same as all floats. `reach` says how sure it is that
     the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
