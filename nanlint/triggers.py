@@ -44,7 +44,6 @@ SITES = {
         ),
     ),
     "mul": ("", r"\b[Ii]nf(?:ty|inity)?\b"),
-    # a selection that may be empty is by a mask, and a mask is made by a test
     "nan-check": ("", r"isnan|isfinite|isinf|!="),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
@@ -187,6 +186,14 @@ def _absent(name: str, rest: str) -> bool:
     return False
 
 
+def _calls(names: set[str]) -> Callable[[str], bool]:
+    """A test of code: does it call a function of one of these names?"""
+    if not names:
+        return lambda code: False
+    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
+    return lambda code: calls.search(code) is not None
+
+
 def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
     """A test of a definition's code: does it call a function with a part of a training step, such as backward alone?"""
     if "training-step" not in listened or "backward(" not in source.text:
@@ -197,10 +204,7 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
         if definition.kind == "function" and len(parts & {"backward", "manual_backward"}) != len(parts & {"step"}):
             names.add(definition.name)
     names -= {"forward", "__init__", "__call__"}
-    if not names:
-        return lambda code: False
-    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
-    return lambda code: calls.search(code) is not None
+    return _calls(names)
 
 
 def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
@@ -211,7 +215,4 @@ def callers(definitions: Iterable[Definition], hazardous: Container[Definition])
         if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
         if d in hazardous or REDUCTION.search(d.code)
     }
-    if not names:
-        return lambda code: False
-    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
-    return lambda code: calls.search(code) is not None
+    return _calls(names)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
 GRADLESS = ("no_grad", "inference_mode")
-# a decorator that keeps the function's meaning, or that is read elsewhere
-TRANSPARENT = frozenset({"staticmethod", "classmethod", "property", "cached_property", "functools.cached_property"})
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ from nanlint.facts.apply import escape, record
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
 from nanlint.facts.modules import construct
-from nanlint.facts.value import ABSENT, Application, Operand, Reason, Value, literal
+from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE
@@ -135,13 +135,6 @@ def _accumulate_gradients(
     graph = keywords.get("create_graph")
     kept = graph is not None and graph.value.is_literal and bool(graph.value.const)
     return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE, grad=True if kept else None)
-
-
-def _nan_number(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
-) -> Value:
-    first = positional[0].value if positional else frame.unknown()
-    return first.but(const=ABSENT)
 
 
 OPTIMIZERS = (
