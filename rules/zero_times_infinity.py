@@ -3,10 +3,6 @@ from typing import Any
 
 from nanlint.api import INF, LIKELY, Confidence, Operand, Report, Site, Value, first_arg, rule
 
-FILLED = frozenset(
-    {"masked_fill", "where", "full", "full_like", "new_full", "tensor", "as_tensor", "fill_", "index_fill", "scatter"}
-)
-GROWN = frozenset({"square", "pow", "mul"})
 CARRIED = frozenset(
     """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat
     index float double to type cat stack tril triu log_softmax logsumexp max amax min amin sum mean cumsum log log2

@@ -188,13 +188,6 @@ class Frame:
     def unknown(self, **known: Any) -> Value:
         return Value(ident=self.session.fresh(), **known)
 
-    def is_tensor(self, value: Value) -> bool:
-        """The value is a tensor for sure: made as one, or used as only a tensor can be, here or later."""
-        if value.kind == "tensor":
-            return True
-        tensors = self.session.tensors
-        return value.kind == "unknown" and (value.ident in tensors or any(i in tensors for i in value.tensor_if))
-
     @contextmanager
     def branch(self, env: Env) -> Iterator[Env]:
         """Run in another environment; what it became is the value of the `with`."""

@@ -77,6 +77,11 @@ def _once(
         if yes is None:
             return None
         frame.env = yes
+    return _run_body(frame, node, body, exits)
+
+
+def _run_body(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, exits: list[Env]) -> Env | None:
+    """Run the body with its variables bound; what `break` carries out goes to `exits`."""
     loop = Loop(node)
     frame.loops.append(loop)
     try:
@@ -117,14 +122,7 @@ def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, passes
     grown: list[str] = []
     for i, value in enumerate(passes):
         assign(frame, node.target, value)
-        loop = Loop(node)
-        frame.loops.append(loop)
-        try:
-            goes_on = frame.execute(body)
-        finally:
-            frame.loops.pop()
-        exits.extend(loop.broken)
-        end = narrow.join_envs(frame, [*([frame.env] if goes_on else []), *loop.continued])
+        end = _run_body(frame, node, body, exits)
         if end is None:
             break
         frame.env = end

@@ -83,7 +83,6 @@ def even_at_least_one(call: Call) -> Interval | None:
     return Interval(0.999999, INF, nan=x is not None and (x.nan or INF in x or -INF in x))
 
 
-MINUS_ONE_OPEN = Interval(-1.0, INF, lo_open=True)
 OPEN_UNIT = Interval(0.0, 1.0, True, True)
 
 OPS: tuple[Op, ...] = (
