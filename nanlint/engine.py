@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
@@ -14,7 +15,7 @@ from nanlint.finding import Confidence, Failure, Finding, Position, Related, Res
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Source, SourceError
-from nanlint.triggers import callers, drivers, triggers
+from nanlint.triggers import callers, drivers, mentioned, triggers
 
 RECURSION_LIMIT = 6000
 
@@ -28,7 +29,7 @@ def check(data: bytes, path: str, rules: Sequence[Rule], confidence: Confidence,
     """
     try:
         source = Source(data, path)
-        with _deep_recursion():
+        with _deep_recursion(), closing(source):
             return _check(source, rules, confidence, noqa)
     except SourceError as error:
         start = error.position
@@ -38,22 +39,32 @@ def check(data: bytes, path: str, rules: Sequence[Rule], confidence: Confidence,
 
 @dataclass(slots=True, eq=False)
 class _Said:
+    """The report that a rule gives of a site as its `number`th."""
+
     rule: Rule
     site: Site
+    number: int
     report: Report
 
 
 def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool) -> Result:
-    active = [rule for rule in rules if not rule.mentions or any(word in source.text for word in rule.mentions)]
     by_op: dict[str, list[Rule]] = {}
-    for rule in active:
+    for rule in mentioned(rules, source.index.definitions):
         for op in rule.at:
             by_op.setdefault(op, []).append(rule)
-    session = new_session(source, frozenset(by_op))
-    session.threshold = confidence
+    with closing(new_session(source, frozenset(by_op))) as session:
+        failures = _run_definitions(session)
+        said = _ask(session, by_op, failures)
+        findings, held_back = _settle(session, said, confidence, noqa, failures)
+        return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
+
+
+def _run_definitions(session: Session) -> list[Failure]:
+    """Run the definitions that are worth a look, so that the session knows their sites."""
+    source = session.source
     failures: list[Failure] = []
-    worth_a_look = triggers(frozenset(by_op), source.index.imports)
-    drives_training = drivers(frozenset(by_op), source)
+    worth_a_look = triggers(session.listened, source.index)
+    drives_training = drivers(session.listened, source)
     hazardous = {definition for definition in source.index.definitions if worth_a_look(definition.code)}
     calls_hazard = callers(source.index.definitions, hazardous)
     for definition in source.index.definitions:
@@ -66,18 +77,26 @@ def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: 
             raise
         except Exception:
             failures.append(Failure(source.path, f"engine ({definition.qualname})", traceback.format_exc()))
+    return failures
+
+
+def _ask(session: Session, by_op: dict[str, list[Rule]], failures: list[Failure]) -> list[_Said]:
+    """What the rules say of the sites that they listen to, without its wording."""
     said: list[_Said] = []
+    session.wordless = True
     for site in session.sites:
         for rule in by_op.get(site.op, ()):
             try:
-                said.extend(_Said(rule, site, report) for report in rule.check(site))
+                said.extend(_Said(rule, site, number, report) for number, report in enumerate(rule.check(site)))
             except Exception:
-                failures.append(Failure(source.path, rule.name, traceback.format_exc()))
-    findings, held_back = _settle(session, said, confidence, noqa)
-    return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
+                failures.append(Failure(session.source.path, rule.name, traceback.format_exc()))
+    session.wordless = False
+    return said
 
 
-def _settle(session: Session, said: list[_Said], confidence: Confidence, noqa: bool) -> tuple[tuple[Finding, ...], int]:
+def _settle(
+    session: Session, said: list[_Said], confidence: Confidence, noqa: bool, failures: list[Failure]
+) -> tuple[tuple[Finding, ...], int]:
     """One finding per defect, at the highest confidence with which it was seen."""
     overridden = {(name, id(node)) for s in said for name in s.rule.over for node in s.report.covers}
     best: dict[tuple[str, Hashable], _Said] = {}
@@ -94,7 +113,13 @@ def _settle(session: Session, said: list[_Said], confidence: Confidence, noqa: b
         if s.report.confidence < confidence:
             held_back += 1
             continue
-        finding = _finding(session, s)
+        try:
+            finding = _finding(session, s)
+        except SourceError:
+            raise
+        except Exception:
+            failures.append(Failure(session.source.path, s.rule.name, traceback.format_exc()))
+            continue
         if not session.source.suppressions.covers(finding.code, finding.name, finding.start.row, noqa):
             findings.append(finding)
     unique = {(f.code, f.start, f.end): f for f in sorted(findings, key=lambda f: f.confidence)}
@@ -102,7 +127,8 @@ def _settle(session: Session, said: list[_Said], confidence: Confidence, noqa: b
 
 
 def _finding(session: Session, said: _Said) -> Finding:
-    report = said.report
+    # asked once more, now for its words
+    report = next(islice(said.rule.check(said.site), said.number, None))
     start, end = session.span(report.place)
     related = [Related(text, session.span(place)[0]) for text, place in report.related]
     message = report.message

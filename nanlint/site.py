@@ -149,16 +149,15 @@ class Site:
 
     def show(self, what: Operand | cst.CSTNode, limit: int = 60) -> str:
         """The source of an operand on one line, shortened in the middle when long."""
+        if self.session.wordless:
+            return ""
         node = what.node if isinstance(what, Operand) else what
         text = " ".join(self.session.code(node).split())
         return text if len(text) <= limit else f"{text[: limit - 13]}...{text[-10:]}"
 
     def why(self, value: Value) -> str:
-        """The reason for the value's range, as `: relu on line 3 gives [0, inf)`; empty when there is none.
-
-        Empty too for a value in too little doubt to be reported: rows cost a walk over the whole definition.
-        """
-        if value.reach < self.session.threshold:
+        """The reason for the value's range, as `: relu on line 3 gives [0, inf)`; empty when there is none."""
+        if self.session.wordless:
             return ""
         parts: list[str] = []
         reason: Reason | None = value.because
@@ -173,7 +172,7 @@ class Site:
         return f" ({why})" if why else ""
 
     def row(self, place: Place) -> int:
-        return self.session.row(place)
+        return 0 if self.session.wordless else self.session.row(place)
 
     def report(
         self,

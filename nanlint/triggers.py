@@ -12,7 +12,9 @@ from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 
 if TYPE_CHECKING:
+    from nanlint.rule import Rule
     from nanlint.source import Definition, Source
+    from nanlint.source.index import Index
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
@@ -21,47 +23,45 @@ LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
     lstm_cell gru gru_cell""".split()
 )
-OPERATORS = {
-    "lt": r"<",
-    "gt": r"(?<!-)>",
-    "pow": r"(?:\b[A-Za-z_]\w*|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))",
-}
-# by site: the words of which code must hold one, and the pattern that it must then show
-SITES = {
+# by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
+# that start with a literal are found fast, an alternation is not.
+SITES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "lt": ("", ("<",)),
+    "gt": ("", ("(?<!-)>",)),
     "training-step": (
         "",
-        r"\.step\(|backward\(|def training_step\b|_hook\(|\bTrainer\(|clip_\w*grad|grad\w*_clip|optimizer_step\(",
+        (
+            r"\.step\(", r"backward\(", r"def training_step\b", r"register_hook\(", r"backward_hook\(", r"grad_hook\(",
+            r"Trainer\(", r"clip_\w*grad", r"grad\w*_clip", r"optimizer_step\(",
+        ),
     ),
     "optimizer": (
-        "",
-        r"\blr=|\b(?:optim\.|SGD|Adam|AdamW|NAdam|RAdam|Adamax|Adagrad|Adadelta|RMSprop|Rprop|LBFGS)\w*\(",
+        "", (r"optim\.\w*\(", r"SGD\w*\(", r"Ada\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
     ),
     "loop-growth": (
         "for while",
         (
-            r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
-            r"|=.*\b(?:square|pow|mul|matmul|mm)\b)|\.(?:square_|pow_|mul_)\("
+            (r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
+            r"|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\(|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))"),
+            r"\.(?:square_|pow_)\(",
+            r"\b(\w+)\.mul_\(\s*\1\b",
         ),
     ),
-    "mul": ("", r"\b[Ii]nf(?:ty|inity)?\b"),
-    "nan-check": ("", r"isnan|isfinite|isinf|!="),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
         "",
         (
-            r"\.backward\(|(?i:complex)|cfloat|cdouble|fft|polar|\d[jJ]\b|\bself\.\w+\("
-            r"|(?i:act|loss|criterion|model|net)\w*\("
+            r"\.backward\(", r"(?<![A-Za-z])(?:[Cc]omplex|polar)", r"cfloat", r"cdouble", r"fft", r"\d[jJ]\b",
+            r"\bself\.\w+\(", r"(?<![A-Za-z])(?i:act|loss|criterion|model|net)\w*\(",
         ),
     ),
-    "model-call": ("rand randn rand_like randn_like", r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*"),
-}
-# the texts of `float("inf")` stay
-STRING = re.compile(r"(['\"][-+]?[Ii]nf(?:inity)?['\"])|'[^'\\\n]*'|\"[^\"\\\n]*\"")
+    "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
+}  # fmt: skip
 WORD = re.compile(r"[A-Za-z]\w*")
+CALLED = re.compile(r"([A-Za-z]\w*)\(")
 # a selection that may be empty is by a mask, and a mask is made by a test
-REDUCTION = re.compile(
-    r"\b(?:mean|std|var|median|std_mean|var_mean|logsumexp|min|max|amin|amax|quantile)\b|(?:_loss|_entropy|Loss)\b"
-)
+REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
+LOSSES = ("_loss", "_entropy", "Loss")
 INDEX = re.compile(r"\w\[([^\]\n]*)\]|(_select|nonzero)")
 TEST = (
     r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
@@ -75,10 +75,14 @@ DIVISOR = re.compile(r"(?<![/:])/=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d
 SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
 NUMBERS = re.compile(
     r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b|^[ \t]*([\w, ]+?)\s*=\s*\w+\.(?:shape|size\()"
-    r"|^[ \t]*(\w+)\s*=\s*(?:len|int|float)\(",
+    r"|^[ \t]*(?:self\.)?(\w+)\s*=\s*(?:(?:len|int|float)\(|[\w.]+\s*//)",
     re.MULTILINE,
 )
+POWER = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))")
 IS_TEST = re.compile(TEST)
+INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
+HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
+MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 HELPER_ROWS = 12
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
@@ -86,52 +90,84 @@ FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^
 
 
 @dataclass(frozen=True, slots=True)
-class _Sign:
-    """Code shows it by one of the words, where there are any, and then by each of the patterns."""
+class _Signs:
+    """How code shows that it holds an op: `words` name one, `patterns` are searched where a word of theirs stands."""
 
     words: frozenset[str]
-    patterns: tuple[re.Pattern[str], ...] = ()
+    patterns: tuple[tuple[frozenset[str], tuple[re.Pattern[str], ...]], ...]
 
 
 @lru_cache(maxsize=64)
-def _signs(listened: frozenset[str]) -> tuple[_Sign, ...]:
+def _signs(listened: frozenset[str]) -> _Signs:
     """The signs by which code shows that it holds one of these."""
     words: set[str] = set()
-    patterns: list[str] = []
-    signs: list[_Sign] = []
     for op in LINES:
         if op.name in listened and op.name not in SILENT and op.name not in LAYERS:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
-            if op.name in OPERATORS:
-                patterns.append(OPERATORS[op.name])
     words |= {word + "_" for word in words}
-    for site, (needed, pattern) in SITES.items():
-        if site in listened and needed:
-            signs.append(_Sign(frozenset(needed.split()), (re.compile(pattern, re.MULTILINE),)))
-        elif site in listened:
-            patterns.append(pattern)
-    if patterns:
-        signs.append(_Sign(frozenset(), (re.compile("|".join(dict.fromkeys(patterns)), re.MULTILINE),)))
-    return (_Sign(frozenset(words)), *signs)
+    patterns = [
+        (frozenset(needed.split()), tuple(re.compile(pattern, re.MULTILINE) for pattern in some))
+        for site, (needed, some) in SITES.items()
+        if site in listened
+    ]
+    return _Signs(frozenset(words), tuple(patterns))
 
 
-def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[str], bool]:
+def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bool:
+    """What is imported from there is an op or optimizer that is listened to."""
+    module, _, name = target.rpartition(".")
+    return name in words or ("optimizer" in listened and module == "torch.optim")
+
+
+def _uses(imported: Iterable[str], imports: Mapping[str, str]) -> re.Pattern[str]:
+    """Finds the names that code calls or takes out of torch; those of methods of its own are seen in their bodies."""
+    modules = [name for name, target in imports.items() if target.partition(".")[0] in ("torch", "numpy", "math")]
+    parts = [r"(?<!\bdef )(?<!\bself\.)(?<!\bsuper\(\)\.)\b([A-Za-z]\w*)\s*\("]
+    if modules:
+        parts.append(rf"\b(?:{'|'.join(map(re.escape, modules))})(?:\.\w+)*\.(\w+)")
+    if imported := sorted(imported):
+        parts.append(rf"\b({'|'.join(map(re.escape, imported))})\b")
+    return re.compile("|".join(f"(?:{part})" for part in parts))
+
+
+def mentioned(rules: Iterable[Rule], definitions: Iterable[Definition]) -> list[Rule]:
+    """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
+    code = "\n".join(definition.code for definition in definitions)
+    return [rule for rule in rules if not rule.mentions or any(_stands(text, code) for text in rule.mentions)]
+
+
+def _stands(text: str, code: str) -> bool:
+    """The text starts a word or a part of one: `polar` in `to_polar`, not in `bipolar`."""
+    before = r"(?<![A-Za-z])" if text[0].isalnum() else ""
+    return text in code and re.search(before + re.escape(text), code) is not None
+
+
+def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    first, *others = _signs(listened)
-    called_otherwise = {name for name, target in imports.items() if target.rpartition(".")[2] in first.words}
-    signs = (_Sign(first.words | called_otherwise), *others) if called_otherwise else (first, *others)
-
-    averages, divides = "empty-reduction" in listened, "div" in listened
+    signs, imports = _signs(listened), index.imports
+    imported = {name for name, target in imports.items() if _is_sign(target, signs.words, listened)}
+    uses = _uses(imported, imports)
+    names = signs.words | imported
+    divides, powers = "div" in listened, "pow" in listened
+    averages, criteria = "empty-reduction" in listened, {"self"} if "Loss(" in index.source.text else set()
+    infinite = _infinite(index.definitions) if "mul" in listened and "inf" in index.source.text.lower() else frozenset()
 
     def shows(code: str) -> bool:
-        code = STRING.sub(r"''\1", code)
         words = set(WORD.findall(code))
-        for sign in signs:
-            if sign.words and sign.words.isdisjoint(words):
-                continue
-            if all(pattern.search(code) for pattern in sign.patterns):
+        if not names.isdisjoint(words):
+            if "import" in words:
                 return True
-        return divides and _divides_by_more_than_numbers(code) or averages and _averages_a_selection(code)
+            if any(name in names for found in uses.findall(code) for name in found if name):
+                return True
+        for needed, patterns in signs.patterns:
+            if (not needed or not needed.isdisjoint(words)) and any(pattern.search(code) for pattern in patterns):
+                return True
+        return (
+            divides and _divides_by_more_than_numbers(code)
+            or powers and _raises_more_than_numbers(code)
+            or averages and (_reduces(words) or not criteria.isdisjoint(words)) and _selects(code)
+            or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
+        )  # fmt: skip
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
@@ -152,22 +188,41 @@ def triggers(listened: frozenset[str], imports: Mapping[str, str]) -> Callable[[
     return test
 
 
+def _numbers(code: str) -> set[str]:
+    """The names that are plainly numbers: annotated so, or made from a shape, a length or a floor division."""
+    return {name for names in NUMBERS.findall(code) for name in WORD.findall(" ".join(names))}
+
+
+def _raises_more_than_numbers(code: str) -> bool:
+    """Some base of a power is not plainly a number; even powers are defined everywhere."""
+    bases = POWER.findall(code) if "**" in code else ()
+    return bool(bases) and not _numbers(code).issuperset(bases)
+
+
 def _divides_by_more_than_numbers(code: str) -> bool:
     """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
-    divisors = DIVISOR.findall(code)
+    divisors = DIVISOR.findall(code) if "/" in code else ()
     if not divisors:
         return False
-    numbers = {name for names in NUMBERS.findall(code) for name in WORD.findall(" ".join(names))}
+    numbers = _numbers(code)
     for group, name in divisors:
         if not (SIZE.match(name) if name else numbers.issuperset(WORD.findall(group))) and name not in numbers:
             return True
     return False
 
 
-def _averages_a_selection(code: str) -> bool:
-    """It reduces something, and indexes by a test or by a name that holds one: a selection by a mask may be empty."""
-    if REDUCTION.search(code) is None:
-        return False
+def _infinite(definitions: Iterable[Definition]) -> frozenset[str]:
+    """The words for infinity, and the names to which the file gives it: `self.blocked = float("-inf")`."""
+    rows = (row for definition in definitions for row in definition.code.split("\n") if "inf" in row or "Inf" in row)
+    return INFINITE.union(*map(HOLDS_INFINITY.findall, rows))
+
+
+def _reduces(words: set[str]) -> bool:
+    return not words.isdisjoint(REDUCTIONS) or any(word.endswith(LOSSES) for word in words)
+
+
+def _selects(code: str) -> bool:
+    """It indexes by a test or by a name that holds one: a selection by a mask may be empty."""
     indices = [inside + other for inside, other in INDEX.findall(code)]
     if any(IS_TEST.search(inside) for inside in indices):
         return True
@@ -213,6 +268,6 @@ def callers(definitions: Iterable[Definition], hazardous: Container[Definition])
         d.name
         for d in definitions
         if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
-        if d in hazardous or REDUCTION.search(d.code)
+        if d in hazardous or _reduces(set(CALLED.findall(d.code)))
     }
     return _calls(names)

@@ -127,8 +127,11 @@ def test_code_is_without_docstrings_and_comments() -> None:
     assert "log" not in index.classes["A"].methods["f"].code
     assert "return" in index.classes["A"].methods["f"].code
     assert index.module.code.split() == ["pass", "if", "x:", "pass"]
-    assert source("def f(): 'doc'; return log(x)").index.functions["f"].code == "def f(): 'doc'; return log(x)"
+    assert source("def f(): 'doc'; return log(x)").index.functions["f"].code == "def f(): ''; return log(x)"
     assert source("'''log'''\nx = 1").index.module.code == "pass\nx = 1"
+    told = source("def f(x):\n    t = '''log\n# \\''' a'''\n    return \"/ #\" + x  # / y\n").index.functions["f"].code
+    assert told == "def f(x):\n    t = ''\n    return '' + x  "
+    assert source('x = float("-inf")').index.module.code == 'x = float("-inf")'
 
 
 def test_the_module_keeps_its_own_statements_in_their_rows() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nanlint.facts.emptiness import known_nonempty
@@ -89,7 +89,7 @@ class Session:
     start_module: Callable[[], None] | None = None
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
     muted: int = 0
-    threshold: Confidence = Confidence.POSSIBLE
+    wordless: bool = False
     trains: bool = True
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
     fixed: dict[Hashable, Value] = field(default_factory=dict)
@@ -121,6 +121,18 @@ class Session:
         if found is None:
             found = self.fixed[key] = make(self.intern(key))
         return found
+
+    def close(self) -> None:
+        """Let go of everything, so that it is freed now.
+
+        Values, sites and frames refer to the session and it to them: finding that out took the garbage collector
+        about as long as the whole check.
+        """
+        for one in fields(self):
+            held = getattr(self, one.name)
+            if isinstance(held, (dict, list, set)) and one.default_factory is not MISSING:
+                held.clear()
+        self.module = self.start_module = self.run_class = None
 
     def row(self, place: Place) -> int:
         return self.source.span(place.unit, place.node)[0].row

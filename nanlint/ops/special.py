@@ -27,12 +27,17 @@ from nanlint.ops.shapes import always, argument, nothing
 
 
 def normal_distribution(call: Call) -> Interval | None:
-    """The kernels give 0 where `1 + erf(x / sqrt 2)` cancels: in float16 from about -4 on."""
+    """The kernels lose digits where `1 + erf(x / sqrt 2)` cancels: all in float16 from about -4 on.
+
+    In bfloat16 the result at -3 is 0.00195 instead of 0.00135.
+    """
     x = call.range("input")
     if x is None:
         return UNIT
     image = x.map_rising(f.normal_cdf)
-    return replace(image, lo=0.0) if x.lo < -3 and not x.empty else image
+    if x.empty or x.lo >= -2:
+        return image
+    return replace(image, lo=0.0, hi=min(image.hi + 2**-9, 1.0))
 
 
 def bessel(lo: float, hi: float) -> Shape:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nanlint.finding import Position
 from nanlint.source.errors import SourceError
+from nanlint.source.lex import STRING
 from nanlint.source.tree import Tree, masked
 
 if TYPE_CHECKING:
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
     from nanlint.source.source import Source
 
-COMMENT_ROWS = re.compile(r"^[ \t\f]*#.*\n?", re.MULTILINE)
+# comments and the insides of strings; the texts of `float("inf")` stay
+PROSE = re.compile(rf"(['\"][-+]?[Ii]nf(?:inity)?['\"])|{STRING}|#[^\n]*", re.DOTALL)
 Rows = tuple[int, int]
+
+
+def _bare(prose: re.Match[str]) -> str:
+    return prose[1] or ("" if prose[0].startswith("#") else "''")
 
 
 class _Unit:
@@ -46,9 +52,9 @@ class _Unit:
 
     @cached_property
     def code(self) -> str:
-        """The rows that hold code of this unit: no docstring, no comment rows, newlines all LF."""
+        """The rows that hold code of this unit, newlines all LF: no docstring, no comments, nothing in its strings."""
         text = "\n".join(masked(self._rows, self.first_row, self.children, self.docstring)[0])
-        return COMMENT_ROWS.sub("", text) if "#" in text else text
+        return PROSE.sub(_bare, text)
 
     @property
     def _rows(self) -> list[str]:

@@ -136,6 +136,13 @@ class Source:
         """
         return unit.span(node)
 
+    def close(self) -> None:
+        """Let go of index and trees, which refer back to the file, so that they are freed now; see Session.close."""
+        index: Index | None = self.__dict__.pop("index", None)
+        if index is not None:
+            for entry in index.classes.values():
+                entry.methods.clear()
+
     @cached_property
     def suppressions(self) -> Suppressions:
         return Suppressions(self._normal)
