@@ -84,6 +84,8 @@ INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 HELPER_ROWS = 12
+# methods that are called without their name, or whose callers are everywhere
+ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
@@ -267,7 +269,7 @@ def callers(definitions: Iterable[Definition], hazardous: Container[Definition])
     names = {
         d.name
         for d in definitions
-        if d.kind == "function" and d.owner is None and d.code.count("\n") <= HELPER_ROWS
+        if d.kind == "function" and d.name not in ANYWHERE and d.code.count("\n") <= HELPER_ROWS
         if d in hazardous or _reduces(set(CALLED.findall(d.code)))
     }
     return _calls(names)

@@ -8,7 +8,9 @@ from nanlint.api import (
     Report,
     Site,
     Value,
+    are_slices_of_one,
     first_arg,
+    is_part_of_sum,
     rule,
     strip_views,
 )
@@ -71,6 +73,9 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         return
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
+    numerator = site.value("input") if site.op == "div" else None
+    if confidence is POSSIBLE and numerator is not None and site.is_tensor(x.value) and _is_share(numerator, x.value):
+        confidence = LIKELY
     if site.only_underflows(x.value):
         confidence = POSSIBLE
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
@@ -79,6 +84,14 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
         at=site.place,
     )
+
+
+def _is_share(numerator: Value, divisor: Value) -> bool:
+    """A part over its whole (precision, IoU), or over another part of the same data (perspective): all may be zero."""
+    parts = [numerator]
+    if numerator.op == "mul":
+        parts += [v for v in (numerator.arg("input"), numerator.arg("other")) if v is not None]
+    return any(is_part_of_sum(part, divisor) or are_slices_of_one(part, divisor) for part in parts)
 
 
 def _divisor(site: Site, value: Value) -> str:
@@ -93,6 +106,8 @@ def _divisor(site: Site, value: Value) -> str:
         return "a spread, 0 for constant data (and nan for one sample); add an eps to it"
     if made.op in NORMS:
         return "a length, 0 for a zero vector; clamp it to a positive minimum or use `F.normalize`"
+    if value.op == "add" and value.range is None:
+        return "a sum of tensors, 0 where all of them are; add an eps to it or clamp it"
     if made.op == "sub":
         if value.range is not None and value.range.point == 0:
             return "a difference of equal values, which is always 0"

@@ -85,7 +85,8 @@ def exp_overflow(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    An argument of a function is not known to grow, so its exponential gives a `possible` finding at most.
+    What a function of the file passes speaks for itself: an argument is taken to grow only where no call in view leads
+    there, and that of a helper whose name starts with an underscore gives a `possible` finding at most.
     """
     exponential, cure = _written_out(site)
     covers: tuple[Application, ...] = ()
@@ -101,6 +102,8 @@ def exp_overflow(site: Site) -> Iterator[Report]:
     else:
         x, place, op, shown = site.input.value, site.place, site.op, site.show(site.input)
     confidence = _limit_passed(x, op)
+    if confidence is POSSIBLE and site.is_tensor(x) and _is_up_to_callers(site, x) and not _is_called_in_view(site):
+        confidence = LIKELY
     if confidence is None or x.kind not in ("tensor", "unknown") or (site.op not in WHOLES and site.is_repaired):
         return
     if exponential is not None:
@@ -140,6 +143,21 @@ def _written_out(site: Site) -> tuple[Value | None, str]:
             if one.number == 1 and picked(other).op == "exp":
                 return picked(other), "use F.softplus"
     return None, ""
+
+
+def _is_up_to_callers(site: Site, x: Value, depth: int = 4) -> bool:
+    """An argument of a public function, scaled or shifted, or a difference with one: a caller may pass any number."""
+    made = picked(x)
+    if site.session.arguments.get(made.ident) == "public":
+        return made.kind != "number"
+    parts = [v for v in (made.arg("input"), made.arg("other")) if v is not None and v.kind != "number"]
+    linear = made.op in ("neg", "add", "sub", "mul", "div") and (len(parts) == 1 or made.op in ("add", "sub"))
+    return linear and depth > 0 and all(_is_up_to_callers(site, part, depth - 1) for part in parts)
+
+
+def _is_called_in_view(site: Site) -> bool:
+    """A call in the file leads here too: what it passes speaks for itself."""
+    return any(other.node is site.node and other.calls for other in site.session.sites)
 
 
 def _limit(dtype: str | None, op: str) -> float:
@@ -291,6 +309,11 @@ def _chosen(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
     return _most(_grows(v, way, limit, depth) for v in (x.arg("input"), x.arg("other")) if v is not None)
 
 
+def _learned(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
+    """A logarithm of a scale that is trained: nothing but the learning rate keeps it small."""
+    return LIKELY
+
+
 def _trained(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
     return POSSIBLE
 
@@ -316,5 +339,5 @@ OPS: dict[str, Callable[[Value, int, float, int], Confidence | None]] = {
     "abs": _magnitude, "sqrt": _root, "norm": _magnitude, "vector_norm": _magnitude, "std": _root, "var": _magnitude,
     "min": _lesser, "clamp": _limited, "clamp_max": _limited, "clamp_min": _limited, "hardtanh": _limited,
     "minimum": _lesser, "where": _chosen,
-    "parameter": _trained, **dict.fromkeys(PRODUCTS, _mixed), **dict.fromkeys(NORMALISED, _trained),
+    "parameter": _learned, **dict.fromkeys(PRODUCTS, _mixed), **dict.fromkeys(NORMALISED, _trained),
 }  # fmt: skip

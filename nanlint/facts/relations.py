@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nanlint.facts.value import Value
-from nanlint.interval import at_most
+from nanlint.interval import at_most, exactly
 from nanlint.ops import TABLE
 
 # the same numbers at other places or in another shape
@@ -33,6 +35,27 @@ def same(a: Value | None, b: Value | None) -> bool:
     if a is None or b is None:
         return False
     return a.ident == b.ident or strip_views(a).ident == strip_views(b).ident
+
+
+def is_part_of_sum(part: Value, whole: Value) -> bool:
+    """`tp` in `tp + fp + fn`, or in `a + b - tp`: where all of them are zero, so is the whole."""
+    terms = list(_terms(whole))
+    return len(terms) > 1 and all(t.kind != "number" for t in terms) and any(t.ident == part.ident for t in terms)
+
+
+def _terms(value: Value, depth: int = 6) -> Iterator[Value]:
+    if value.op not in ("add", "sub") or depth == 0 or value.made_by is None:
+        yield value
+        return
+    for side in ("input", "other"):
+        term = value.arg(side)
+        if term is not None:
+            yield from _terms(term, depth - 1)
+
+
+def are_slices_of_one(a: Value, b: Value) -> bool:
+    """Both hold elements of the same tensor, or one is that tensor, and the other some of its elements."""
+    return b.op == "index" and strip_views(a).ident == strip_views(b).ident and a.ident != b.ident
 
 
 def first_arg(value: Value) -> Value | None:
@@ -100,6 +123,12 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
         parts = [v for v in (value.arg("input"), value.arg("other")) if v is not None]
         return all(_nonnegative(v) and is_shielded_at_zero(v, depth - 1) for v in parts)
     return False
+
+
+def is_flat_at(value: Value, ends: tuple[float, ...]) -> bool:
+    """The op that made the value, such as hardtanh, lets no gradient through where it gives one of these."""
+    op = TABLE.get(strip_views(value).op)
+    return op is not None and all(op.shields(exactly(end)) for end in ends)
 
 
 def _nonnegative(value: Value) -> bool:

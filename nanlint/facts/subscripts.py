@@ -45,10 +45,13 @@ def subscript(frame: Frame, node: cst.Subscript) -> Value:
             "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern(key), "int64", False,
             made_by=made and type(made)("size", {"input": of} if of else {}, made.place),
         )  # fmt: skip
-    if value.kind in ("name", "class"):
+    if value.kind in ("name", "file", "class"):
         return value
     if value.kind not in ("tensor", "unknown"):
         return Value(ident=frame.session.intern(("item", value.ident, *(i.ident for i in indices))))
+    if any(isinstance(e.slice, cst.Index) and isinstance(e.slice.value, cst.Ellipsis) for e in node.slice):
+        # nothing but an array takes an ellipsis
+        frame.session.tensors.add(value.ident)
     return select(frame, base, indices, node)
 
 
