@@ -57,7 +57,7 @@ def leaves(session: Session, value: Value, domain: Interval) -> Confidence:
             0 not in domain and _is_zero_in_logs(session, value)
         )
     else:
-        doubted = True
+        doubted = gets_to_border(session, value)
     return min(Confidence.LIKELY, value.reach) if doubted else Confidence.POSSIBLE
 
 
@@ -142,6 +142,61 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     return (op == "add" or op in JOINS | PRODUCTS) and any(
         can_be_negative(session, part, depth - 1) for part in _tensors(value)
     )
+
+
+def gets_to_border(session: Session, value: Value, depth: int = DEPTH) -> bool:
+    """Something in view speaks for an element at an end of a domain such as [-1, 1], or beyond: a cosine, which
+    rounding takes past 1, the output of a network, a public argument and what is computed from one.
+    """
+    if value.range is not None and not is_told_nothing(value):
+        return value.reach > Confidence.POSSIBLE
+    if value.made_by is None or depth == 0:
+        return _unknown_can(session, value, depth, gets_to_border, ("public",))
+    op = value.op
+    if _is_setting(value) or _is_held_back(value):
+        return False
+    if op == "network" or _is_cosine(value):
+        return True
+    if _is_part_of_argument(session, value):
+        return False
+    return (op in ("add", "sub", "neg") or op in RISING | JOINS | PRODUCTS) and any(
+        gets_to_border(session, part, depth - 1) for part in _tensors(value)
+    )
+
+
+def _is_held_back(value: Value) -> bool:
+    """`0.9999 * x` and `x - 1e-7`, which keep a quantity from its border."""
+    numbers = [part.number for part in value.made_by.args.values() if part.kind == "number"] if value.made_by else []
+    number = abs(numbers[0]) if len(numbers) == 1 and numbers[0] is not None else None
+    if number is None:
+        return False
+    return (value.op == "mul" and 0.9 <= number < 1) or (value.op == "sub" and number <= 0.1)
+
+
+def _is_cosine(value: Value) -> bool:
+    """A product or component over lengths, or `(trace - 1) / 2` of a rotation."""
+    made = strip_views(value)
+    top, below = made.arg("input"), made.arg("other")
+    if top is None or below is None:
+        return False
+    if made.op == "mul":
+        return (top.number == 0.5 and _is_less_one(below)) or (below.number == 0.5 and _is_less_one(top))
+    return made.op == "div" and (_is_less_one(top) if below.number == 2 else _is_length(below, 4))
+
+
+def _is_less_one(value: Value) -> bool:
+    less = value.arg("other")
+    return value.op == "sub" and less is not None and less.number == 1
+
+
+def _is_length(value: Value, depth: int) -> bool:
+    """A norm, a product of norms, or one that is kept from zero."""
+    made = strip_views(value)
+    if made.op in LENGTHS:
+        return True
+    if depth == 0 or made.op not in ("mul", "sqrt", "add", "clamp", "clamp_min", "maximum", "outer", "matmul"):
+        return False
+    return any(_is_length(part, depth - 1) for part in _tensors(made))
 
 
 def _is_setting(value: Value) -> bool:

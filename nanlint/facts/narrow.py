@@ -20,6 +20,7 @@ AND = frozenset({"logical_and", "bitwise_and"})
 OR = frozenset({"logical_or", "bitwise_or"})
 COUNTS = frozenset({"numel", "len", "size", "count_nonzero"})
 MAGNITUDES = frozenset({"abs", "norm", "vector_norm", "square", "std", "var"})
+BOUNDING = frozenset({"abs", "norm", "vector_norm"})
 
 
 def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | None]:
@@ -221,6 +222,8 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
         _learn_extremum(env, value, inner, range_)
     if op in MAGNITUDES and 0 not in range_:
         env.learn(inner.ident, NONZERO)
+    if op in BOUNDING and range_.hi < INF:
+        env.learn(inner.ident, Interval(-range_.hi, range_.hi, range_.hi_open, range_.hi_open))
     if op == "neg":
         _learn(env, inner, -range_)
     if op in ("add", "sub"):

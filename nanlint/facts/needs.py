@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.ops import TABLE
+from nanlint.interval import exactly
+from nanlint.ops import TABLE, round_to
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Value
@@ -16,7 +17,11 @@ OF_POWERS = {name: TABLE[name].needs for name in ("sqrt", "rsqrt", "reciprocal")
 
 def unmet(op: Op, values: Mapping[str, Value]) -> tuple[Need, ...]:
     """The needs that some operand may leave; a number is never a tensor hazard."""
-    needs = _of_power(values) if op.name == "pow" else op.needs
+    needs = op.needs
+    if op.name == "pow":
+        needs = _of_power(values)
+    elif op.name == "logit" and _is_kept_inside(values):
+        return ()
     return tuple(need for need in needs if _is_unmet(need, values))
 
 
@@ -29,6 +34,17 @@ def _of_power(values: Mapping[str, Value]) -> tuple[Need, ...]:
     if p == int(p):
         return OF_POWERS["reciprocal"]
     return OF_POWERS["rsqrt" if p < 0 else "sqrt"]
+
+
+def _is_kept_inside(values: Mapping[str, Value]) -> bool:
+    """`logit(p, eps)` clamps to [eps, 1 - eps], which holds where `1 - eps` is not 1 in the dtype."""
+    eps, p = values.get("eps"), values.get("input")
+    if eps is None or eps.kind == "none":
+        return False
+    if eps.number is None or p is None:
+        return True
+    dtype = p.dtype if p.dtype is not None and (p.is_half or p.dtype == "float64") else "float32"
+    return eps.number > 0 and round_to(exactly(1 - eps.number), dtype).point != 1
 
 
 def _is_unmet(need: Need, values: Mapping[str, Value]) -> bool:
