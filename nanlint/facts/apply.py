@@ -73,8 +73,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
             # a limit that is chosen from several is chosen to fit, such as by the dtype
             whole = whole.but(reach=Confidence.POSSIBLE, alternatives=())
         return whole.but(ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node)))
-    inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number")]
-    dtype = result_dtype(op, values)
+    inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number", "distribution")]
+    dtype = result_dtype(op, values, frame.session.default_dtype)
     args = Operands(_scalars_in_format(_divided_by_number(op, values), dtype) if op.name in ARITHMETIC else values)
     range_ = op.shape(args)
     reach = _reach(op, inputs, range_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nanlint.facts import absent
+from nanlint.facts import absent, distributions
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.functions import ClassRef, Instance, invoke
@@ -51,6 +51,8 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
         case "super":
             return _unknown(frame, value, name)
         case _:
+        case "distribution":
+            return distributions.attribute(frame, base, name, node) or _unknown(frame, value, name)
             return _unknown(frame, value, name)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import builtin, training
+from nanlint.facts import builtin, distributions, training
 from nanlint.facts.apply import apply, escape, join, know_tensor, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
@@ -204,6 +204,10 @@ def method_call(
 ) -> Value:
     """`x.name(...)` of a value that is no module, class or instance of the file."""
     value = base.value
+    if value.kind == "distribution":
+        drawn = distributions.method(frame, base, name, positional, keywords, node)
+        if drawn is not None:
+            return drawn
     _know_model(frame, value, name)
     special = SPECIAL_METHODS.get(name)
     if special is not None:

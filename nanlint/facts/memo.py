@@ -39,6 +39,8 @@ def _of(value: Value, depth: int) -> Hashable:
     makers: Hashable = value.op
     if value.made_by is not None and depth:
         makers = (value.op, tuple(arg.op for arg in value.made_by.args.values()))
+        if value.kind == "distribution":
+            makers = (value.op, tuple(_of(arg, depth - 1) for arg in value.made_by.args.values()))
     return (
         value.kind, value.range, value.reach, value.dtype, value.grad, value.maybe_empty, bool(value.hazards), makers,
         state, value.const if value.is_literal and isinstance(value.const, PLAIN) else 0,
