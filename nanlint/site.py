@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
+from nanlint.facts.growth import grows, is_up_to_callers
 from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
@@ -140,6 +141,17 @@ class Site:
         if touches and not (self.is_tensor(value) and zero_is_reached(self.session, value)):
             return Confidence.POSSIBLE
         return value.reach
+
+    def runs_past(self, value: Value, limit: float, ways: tuple[int, ...] = (1,)) -> Confidence | None:
+        """How sure it is that real data takes the value above `limit` (`ways` has 1) or below `-limit` (it has -1)."""
+        grown = max((g for way in ways if (g := grows(value, way, limit)) is not None), default=None)
+        unsure = grown is Confidence.POSSIBLE and self.is_tensor(value) and is_up_to_callers(self.session, value)
+        return Confidence.LIKELY if unsure and not self._is_called_in_view else grown
+
+    @property
+    def _is_called_in_view(self) -> bool:
+        """A call in the file leads here too: what it passes speaks for itself."""
+        return any(other.node is self.node and other.calls for other in self.session.sites)
 
     def _product_doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """A product is zero when a factor is, a quotient when its numerator is."""
