@@ -190,6 +190,9 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
                 range_ = Interval(-INF, point, hi_open=True)
         if range_ is not None:
             _learn(env, one, range_)
+            inner = first_arg(one)
+            if one.op in BOUNDING and other.number is not None and range_.hi < INF and inner is not None:
+                env.learn(inner.ident, Interval(-range_.hi, range_.hi, range_.hi_open, range_.hi_open))
 
 
 def _learn(env: Env, value: Value, range_: Interval) -> None:
@@ -222,8 +225,6 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
         _learn_extremum(env, value, inner, range_)
     if op in MAGNITUDES and 0 not in range_:
         env.learn(inner.ident, NONZERO)
-    if op in BOUNDING and range_.hi < INF:
-        env.learn(inner.ident, Interval(-range_.hi, range_.hi, range_.hi_open, range_.hi_open))
     if op == "neg":
         _learn(env, inner, -range_)
     if op in ("add", "sub"):
