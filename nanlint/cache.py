@@ -15,6 +15,7 @@ from typing import Any
 from nanlint import __version__
 from nanlint.config import Config
 from nanlint.finding import Confidence, Edit, Finding, Fix, Position, Related, Result
+from nanlint.project import LookedAt, digest_of
 
 FOLDER = ".nanlint_cache"
 # The first line is the signature that https://bford.info/cachedir/ asks for, so that backups leave the folder out.
@@ -46,6 +47,10 @@ class Cache:
         self._folder = folder
         self._version = version
         self._writable = True
+        self._digests: dict[str, str] = {}
+
+    def __reduce__(self) -> tuple[type[Cache], tuple[Path, str]]:
+        return Cache, (self._folder, self._version)
 
     def get(self, path: str, data: bytes, config: Config) -> Result | None:
         """The result of checking these bytes under this path and configuration, if it is known."""
@@ -53,14 +58,33 @@ class Cache:
         if not isinstance(stored, dict) or stored.get("key") != self._key(path, data, config):
             return None
         try:
+            if not all(self._is_as_before(file, was) for file, was in stored["looked_at"].items()):
+                return None
             return _result(stored["result"])
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             return None
 
-    def put(self, path: str, data: bytes, config: Config, result: Result) -> None:
-        """Keep a result. One with a failure is not kept: the next run shall try again."""
-        if not result.failures:
-            self._store(self._entry(path, config), {"key": self._key(path, data, config), "result": _plain(result)})
+    def _is_as_before(self, file: str, was: str | None) -> bool:
+        """Many files look at the same few others: each is read once in a run."""
+        if not was:
+            return os.path.exists(file) == (was is not None)
+        if file not in self._digests:
+            try:
+                with open(file, "rb") as stream:
+                    self._digests[file] = digest_of(stream.read())
+            except OSError:
+                self._digests[file] = ""
+        return self._digests[file] == was
+
+    def put(self, path: str, data: bytes, config: Config, result: Result, looked_at: LookedAt | None = None) -> None:
+        """Keep a result. One with a failure is not kept: the next run shall try again.
+
+        It holds as long as the files in `looked_at` are as they were; see `nanlint.project`.
+        """
+        if result.failures:
+            return
+        kept = {"key": self._key(path, data, config), "looked_at": looked_at or {}, "result": _plain(result)}
+        self._store(self._entry(path, config), kept)
 
     def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
         """Code and name of each rule of the packs: `load` is called only where they are not known yet."""

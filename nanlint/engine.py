@@ -14,23 +14,32 @@ from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
-from nanlint.source import Source, SourceError
+from nanlint.source import Modules, Source, SourceError
 from nanlint.triggers import callers, drivers, mentioned, triggers
 
 RECURSION_LIMIT = 6000
 
 
-def check(data: bytes, path: str, rules: Sequence[Rule], confidence: Confidence, *, noqa: bool = True) -> Result:
+def check(
+    data: bytes,
+    path: str,
+    rules: Sequence[Rule],
+    confidence: Confidence,
+    *,
+    noqa: bool = True,
+    modules: Modules | None = None,
+) -> Result:
     """Find the hazards in a file.
 
     A file that cannot be read as Python gives one finding `NAN000 invalid-file`; a rule that raises gives a Failure
     and hides nothing else. Findings below `confidence` are counted, not listed. Without `noqa`, comments of that word
-    silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts.
+    silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts. What the file imports is
+    looked up in `modules`, when a definition that is run asks for it.
     """
     try:
         source = Source(data, path)
         with _deep_recursion(), closing(source):
-            return _check(source, rules, confidence, noqa)
+            return _check(source, rules, confidence, noqa, modules)
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)
@@ -47,12 +56,14 @@ class _Said:
     report: Report
 
 
-def _check(source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool) -> Result:
+def _check(
+    source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool, modules: Modules | None
+) -> Result:
     by_op: dict[str, list[Rule]] = {}
     for rule in mentioned(rules, source.index.definitions):
         for op in rule.at:
             by_op.setdefault(op, []).append(rule)
-    with closing(new_session(source, frozenset(by_op))) as session:
+    with closing(new_session(source, frozenset(by_op), modules)) as session:
         failures = _run_definitions(session)
         said = _ask(session, by_op, failures)
         findings, held_back = _settle(session, said, confidence, noqa, failures)
@@ -113,6 +124,9 @@ def _settle(
         if s.report.confidence < confidence:
             held_back += 1
             continue
+        if not session.is_here(s.report.place):
+            # told where that file is checked
+            continue
         try:
             finding = _finding(session, s)
         except SourceError:
@@ -130,7 +144,7 @@ def _finding(session: Session, said: _Said) -> Finding:
     # asked once more, now for its words
     report = next(islice(said.rule.check(said.site), said.number, None))
     start, end = session.span(report.place)
-    related = [Related(text, session.span(place)[0]) for text, place in report.related]
+    related = [Related(text, session.span(place)[0]) for text, place in report.related if session.is_here(place)]
     message = report.message
     if said.site.calls:
         related.extend(_called_from(session, said.site.calls))
@@ -142,7 +156,7 @@ def _finding(session: Session, said: _Said) -> Finding:
 
 
 def _called_from(session: Session, calls: tuple[Place, ...]) -> Iterator[Related]:
-    for place in calls:
+    for place in filter(session.is_here, calls):
         yield Related("called here", session.span(place)[0])
 
 

@@ -7,7 +7,7 @@ import gc
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from nanlint.cache import Cache
 from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result
+from nanlint.project import Project
 from nanlint.selection import Named, selected, unknown
 from nanlint.source import mentions_torch
 
@@ -114,12 +115,12 @@ def check(target: Target, cache: Cache | None = None) -> Result:
 
         config = target.config
         rules = _rules(config, config.ignored(target.path))
-        with _collected_at_the_end():
-            result = check_bytes(data, target.path, rules, config.confidence, noqa=target.noqa)
+        with _collected_at_the_end(), closing(Project(target.path)) as project:
+            result = check_bytes(data, target.path, rules, config.confidence, noqa=target.noqa, modules=project)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
     if cache and target.data is None:
-        cache.put(target.path, data, target.config, result)
+        cache.put(target.path, data, target.config, result, project.looked_at)
     return result
 
 

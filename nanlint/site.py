@@ -183,8 +183,9 @@ class Site:
         why = self.why(value)
         return f" ({why})" if why else ""
 
-    def row(self, place: Place) -> int:
-        return 0 if self.session.wordless else self.session.row(place)
+    def row(self, place: Place) -> str:
+        """The row of a place, as a message names it."""
+        return "" if self.session.wordless else self.session.row(place)
 
     def report(
         self,

@@ -28,9 +28,9 @@ Block = list[ast.stmt]
 def note(frame: Frame, full: str, node: cst.CSTNode) -> None:
     """Show the rules the name `full` of torch at `node` if torch lacks it and no guard around asks for it."""
     session = frame.session
-    if "unknown-name" not in session.listened or session.muted or not is_absent(full):
+    if "unknown-name" not in session.listened or session.muted or not frame.is_here or not is_absent(full):
         return
-    row = session.row(frame.place(node))
+    row = session.span(frame.place(node))[0].row
     place, _, name = full.rpartition(".")
     # torch.npu.empty_cache(): packages for other devices put their modules into torch
     if place == "torch" and re.search(rf"\b{name}\.\w", session.source.text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import emptiness, needs
+from nanlint.facts import autocast, emptiness, masking, needs
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.refinement import refine
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
@@ -60,6 +60,8 @@ class Operands:
 def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode) -> Value:
     """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
     split = [name for name, operand in operands.items() if 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES]
+    if frame.autocast is not None:
+        operands = autocast.cast(frame.autocast, op.name, operands)
     values = {name: operand.value for name, operand in operands.items()}
     if len(split) == 1:
         name, node_of = split[0], operands[split[0]].node
@@ -118,7 +120,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         site = record(frame, op.name, operands, node, result)
         site.unmet = unmet
         if result.kind in ("tensor", "unknown"):
-            if unmet or (op.name in OVERFLOWING and range_ is not None and INF in range_):
+            overflows = op.name in OVERFLOWING and range_ is not None and INF in range_
+            if unmet or overflows or masking.is_nan_by_shape(op.name, values):
                 result = result.but(hazards=result.hazards | {site})
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})
@@ -140,7 +143,7 @@ def record(
         op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname,
         payload=payload, marks=frame.env.marks,
     )  # fmt: skip
-    if not frame.session.muted:
+    if not frame.session.muted and frame.is_here:
         frame.session.sites.append(site)
     return site
 

@@ -9,7 +9,7 @@ from nanlint.facts import absent, distributions
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.functions import ClassRef, Instance, invoke
-from nanlint.facts.lookup import CONSTANTS, constant, dotted
+from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import exactly
@@ -33,6 +33,9 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
     match value.kind:
         case "name":
             return _of_name(frame, str(value.ref), name, node)
+        case "file":
+            found = member(frame.session, value.ref, name)
+            return found if found is not None else _unknown(frame, value, name)
         case "instance" if isinstance(value.ref, Instance):
             return _of_instance(frame, value, value.ref, name, node)
         case "instance" if isinstance(value.ref, tuple) and value.ref[0] == "finfo":
@@ -48,11 +51,11 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
             return _of_tensor(frame, base, name, node)
         case "tuple" if value.items is not None and name in ("values", "indices") and len(value.items) == 2:
             return value.items[0 if name == "values" else 1]
+        case "distribution":
+            return distributions.attribute(frame, base, name, node) or _unknown(frame, value, name)
         case "super":
             return _unknown(frame, value, name)
         case _:
-        case "distribution":
-            return distributions.attribute(frame, base, name, node) or _unknown(frame, value, name)
             return _unknown(frame, value, name)
 
 

@@ -75,7 +75,7 @@ def call(frame: Frame, node: cst.Call) -> Value:
         if kind == "super":
             positional, keywords, starred = arguments(frame, node)
             return _super_call(frame, base.value, name, positional, keywords, node, starred)
-        if kind not in ("name", "instance", "class", "module") or _is_foreign_method(base.value, name):
+        if kind not in ("name", "file", "instance", "class", "module") or _is_foreign_method(base.value, name):
             positional, keywords, starred = arguments(frame, node)
             training.observe(frame, name, base.value, positional, keywords, node)
             return method_call(frame, base, name, positional, keywords, node, starred)

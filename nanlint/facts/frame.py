@@ -15,14 +15,16 @@ from nanlint.interval import Interval
 if TYPE_CHECKING:
     import libcst as cst
 
+    from nanlint.facts.autocast import Region
     from nanlint.facts.training import Event
     from nanlint.site import Site
-    from nanlint.source import ClassEntry, Definition, Source
+    from nanlint.source import ClassEntry, Definition, Modules, Source
 
 MAX_DEPTH = 3
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 1_000
 MAX_INLINED_ROWS = 100
+MAX_FOLLOWED_ROWS = 40
 
 
 class GiveUp(Exception):
@@ -82,8 +84,11 @@ class Session:
     arguments: dict[int, str] = field(default_factory=dict)
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
-    instances: dict[str, dict[str, Value]] = field(default_factory=dict)
-    classes: dict[str, Any] = field(default_factory=dict)
+    instances: dict[Hashable, dict[str, Value]] = field(default_factory=dict)
+    classes: dict[ClassEntry, Any] = field(default_factory=dict)
+    modules: Modules | None = None
+    imports: dict[Hashable, Value | None] = field(default_factory=dict)
+    find_import: Callable[[Source, str], Value | None] | None = None
     module: Frame | None = None
     running: set[int] = field(default_factory=set)
     start_module: Callable[[], None] | None = None
@@ -91,6 +96,7 @@ class Session:
     muted: int = 0
     wordless: bool = False
     trains: bool = True
+    default_dtype: str | None = "float32"
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
     fixed: dict[Hashable, Value] = field(default_factory=dict)
     steps: int = 0
@@ -132,13 +138,19 @@ class Session:
             held = getattr(self, one.name)
             if isinstance(held, (dict, list, set)) and one.default_factory is not MISSING:
                 held.clear()
-        self.module = self.start_module = self.run_class = None
+        self.module = self.start_module = self.run_class = self.find_import = self.modules = None
 
-    def row(self, place: Place) -> int:
-        return self.source.span(place.unit, place.node)[0].row
+    def is_here(self, place: Place) -> bool:
+        """The place is in the file that is checked, not in one that it imports."""
+        return place.unit.source is self.source
+
+    def row(self, place: Place) -> str:
+        """The row of a place, for a message: `3`, or `3 of ops.py` in another file."""
+        row = self.span(place)[0].row
+        return str(row) if self.is_here(place) else f"{row} of {place.unit.source.name}"
 
     def span(self, place: Place) -> tuple[Position, Position]:
-        return self.source.span(place.unit, place.node)
+        return place.unit.span(place.node)
 
 
 @dataclass(slots=True, eq=False)
@@ -165,6 +177,7 @@ class Frame:
     calls: tuple[Place, ...] = ()
     owner: Any = None
     no_grad: bool = False
+    autocast: Region | None = None
     returns: list[Value] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -174,6 +187,11 @@ class Frame:
 
     def place(self, node: cst.CSTNode) -> Place:
         return Place(self.unit, node)
+
+    @property
+    def is_here(self) -> bool:
+        """What runs is in the file that is checked, not in one that it imports."""
+        return self.unit.source is self.session.source
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
         """The value of an expression here. Raises GiveUp when the budget of the definition is spent."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from nanlint.facts import autocast
 from nanlint.facts.apply import escape, join
-from nanlint.facts.frame import MAX_DEPTH, MAX_INLINED_ROWS, MAX_INLINED_STEPS, Env, Frame, Session
+from nanlint.facts.frame import MAX_DEPTH, MAX_FOLLOWED_ROWS, MAX_INLINED_ROWS, MAX_INLINED_STEPS, Env, Frame, Session
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
@@ -52,9 +53,8 @@ class FunctionRef:
         return found
 
     @property
-    def is_long(self) -> bool:
-        """Too long to be run again for each call; it is looked at by itself."""
-        return self.definition is not None and self.definition.last_row - self.definition.first_row > MAX_INLINED_ROWS
+    def rows(self) -> int:
+        return self.definition.last_row - self.definition.first_row if self.definition is not None else 0
 
     @property
     def decorators(self) -> Sequence[str]:
@@ -74,16 +74,25 @@ class FunctionRef:
 
 @dataclass(slots=True, eq=False)
 class ClassRef:
-    """A class of the file. `bases`: classes of the file, or the dotted names of others."""
+    """A class of the file, or of another one of the project."""
 
     name: str
     qualname: str
-    bases: list[ClassRef | str] = field(default_factory=list)
+    find_bases: Callable[[], list[ClassRef | str]] | None = None
+    known_bases: list[ClassRef | str] = field(default_factory=list)
     methods: dict[str, FunctionRef] = field(default_factory=dict)
     found: dict[str, Value] = field(default_factory=dict)
     run_body: Callable[[], dict[str, Value]] | None = None
     entry: ClassEntry | None = None
     text: str = ""
+
+    @property
+    def bases(self) -> list[ClassRef | str]:
+        """Classes in view, or the dotted names of others; found when first asked for."""
+        if self.find_bases is not None:
+            find, self.find_bases = self.find_bases, None
+            self.known_bases = find()
+        return self.known_bases
 
     @property
     def attributes(self) -> dict[str, Value]:
@@ -143,38 +152,6 @@ class Instance:
             start, self.pending = self.pending, None
             start()
         return self.held
-
-
-def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
-    """The class of an entry of the index, made once."""
-    found = session.classes.get(entry.qualname)
-    if isinstance(found, ClassRef):
-        return found
-    made = ClassRef(entry.name, entry.qualname, entry=entry)
-    session.classes[entry.qualname] = made
-    made.methods = {name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()}
-    for base in entry.bases:
-        found_base = base_class(session, base)
-        # `class Dataset(Dataset)` extends the imported one
-        made.bases.append(session.source.index.imports.get(base, base) if _extends(found_base, made) else found_base)
-    run_class = session.run_class
-    if run_class is not None:
-        made.run_body = lambda: run_class(made, entry)
-    return made
-
-
-def _extends(base: ClassRef | str, made: ClassRef) -> bool:
-    return isinstance(base, ClassRef) and (base is made or any(_extends(b, made) for b in base.bases))
-
-
-def base_class(session: Session, text: str) -> ClassRef | str:
-    """A base class by its dotted text in the source."""
-    index = session.source.index
-    if text in index.classes:
-        return class_of_entry(session, index.classes[text])
-    head, _, rest = text.partition(".")
-    known = index.imports.get(head, head)
-    return f"{known}.{rest}" if rest else known
 
 
 def make_lambda(frame: Frame, node: cst.Lambda) -> Value:
@@ -255,14 +232,15 @@ def invoke(
 ) -> Value:
     """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""
     session = frame.session
-    too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS or ref.is_long
+    too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS or not _is_followed(session, ref)
     if too_much or id(ref.node) in session.running:
         for operand in (*positional, *keywords.values()):
             escape(operand.value)
         written(frame, [operand.value for operand in (*positional, *keywords.values())])
         return frame.unknown()
     values = bind(frame, ref, positional, keywords, starred)
-    key = (id(ref.node), id(ref.closure), frame.no_grad, signature(values))
+    region = autocast.of_function(frame, ref, frame.autocast)
+    key = (id(ref.node), id(ref.closure), frame.no_grad, region, signature(values))
     known = session.calls.get(key)
     if known is not None:
         result, numbers = known
@@ -272,7 +250,7 @@ def invoke(
     state = [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     inner = Frame(
         session, ref.where, Env(dict(values), dict(frame.env.facts), frame.env.marks), ref.closure,
-        (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), qualname=ref.name,
+        (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), region, qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(ref.node))
     try:
@@ -292,6 +270,13 @@ def invoke(
         session.calls[key] = (result, numbers)
     written(frame, buffers)
     return result
+
+
+def _is_followed(session: Session, ref: FunctionRef) -> bool:
+    """The function is short enough to be run again for each call; others are looked at by themselves."""
+    if ref.where.source is session.source:
+        return ref.rows <= MAX_INLINED_ROWS
+    return ref.rows <= MAX_FOLLOWED_ROWS and ref.where.is_readable
 
 
 def runs_without_grad(ref: FunctionRef) -> bool:
@@ -333,7 +318,7 @@ def instantiate(
 
 
 def _class_decorators(cls: ClassRef) -> list[str]:
-    node: Any = cls.entry.node if cls.entry is not None else None
+    node: Any = cls.entry.node if cls.entry is not None and cls.entry.is_readable else None
     if not isinstance(node, cst.ClassDef):
         return []
     return [cst.Module([]).code_for_node(d.decorator) for d in node.decorators]

@@ -7,34 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts import repairs, training_loops
+from nanlint.facts import autocast, repairs, training_loops
 from nanlint.facts.apply import escape
+from nanlint.facts.classes import class_of_entry
+from nanlint.facts.dtypes import default_dtype
 from nanlint.facts.expressions import EVALUATORS
 from nanlint.facts.frame import Env, Frame, GiveUp, Session
 from nanlint.facts.functions import (
     ClassRef,
     FunctionRef,
     Instance,
-    class_of_entry,
     home_values,
     run_body,
     runs_without_grad,
 )
+from nanlint.facts.lookup import imported
 from nanlint.facts.statements import EXECUTORS, class_attributes
 from nanlint.facts.value import ABSENT, Value
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
-    from nanlint.source import ClassEntry, Definition, Source
+    from nanlint.source import ClassEntry, Definition, Modules, Source
 
 assert repairs.TABLE
 
 
-def new_session(source: Source, listened: frozenset[str]) -> Session:
+def new_session(source: Source, listened: frozenset[str], modules: Modules | None = None) -> Session:
     """The state for one file. `listened`: the ops whose sites the rules want to see."""
-    session = Session(source, listened, EVALUATORS, EXECUTORS)
+    session = Session(source, listened, EVALUATORS, EXECUTORS, modules=modules)
     session.trains = any(word in source.text for word in ("backward", "step", "Trainer"))
+    session.default_dtype = default_dtype(source.text)
     session.start_module = lambda: run_module(session)
+    session.find_import = lambda asker, name: imported(session, asker, name)
     session.run_class = lambda ref, entry: _class_body(session, ref, entry)
     return session
 
@@ -94,6 +98,7 @@ def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> Non
         session, ref.where, Env(), outer if outer is not None else ref.closure, owner=ref.owner,
         no_grad=runs_without_grad(ref), qualname=ref.name,
     )  # fmt: skip
+    frame.autocast = autocast.of_function(frame, ref, None)
     frame.env.vars.update(home_values(frame, ref))
     session.running.add(id(ref.node))
     try:
@@ -117,15 +122,15 @@ def generic_instance(session: Session, owner: ClassRef) -> Value:
     """An object of the class of which only the class is known: what `__init__` sets, and no other method changes."""
     instance = Instance(owner)
     instance.pending = lambda: instance.held.update(_generic_attributes(session, owner))
-    return Value("instance", ident=session.intern(("instance", owner.qualname)), ref=instance)
+    return Value("instance", ident=session.intern(("instance", owner)), ref=instance)
 
 
 def _generic_attributes(session: Session, owner: ClassRef) -> dict[str, Value]:
-    found = session.instances.get(owner.qualname)
+    found = session.instances.get(owner)
     if found is not None:
         return found
-    made = Value("instance", ident=session.intern(("instance", owner.qualname)), ref=Instance(owner))
-    session.instances[owner.qualname] = made.ref.held
+    made = Value("instance", ident=session.intern(("instance", owner)), ref=Instance(owner))
+    session.instances[owner] = made.ref.held
     init = owner.method("__init__")
     if init is not None:
         session.muted += 1
@@ -164,6 +169,8 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
 
 
 def _class_body(session: Session, ref: ClassRef, entry: ClassEntry) -> dict[str, Value]:
+    if entry.source is not session.source and not entry.is_readable:
+        return {}
     node: Any = entry.node
     if not isinstance(node, cst.ClassDef):
         return {}

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import absent, narrow, training
+from nanlint.facts import absent, autocast, narrow, training
 from nanlint.facts.apply import escape
 from nanlint.facts.assignment import assign, rebind
+from nanlint.facts.classes import base_class
 from nanlint.facts.frame import Env, Frame
-from nanlint.facts.functions import ClassRef, FunctionRef, base_class, make_function
+from nanlint.facts.functions import ClassRef, FunctionRef, make_function
 from nanlint.facts.lookup import class_value, dotted
 from nanlint.facts.loops import run_loop
 from nanlint.facts.operators import AUGMENTED, binary
@@ -200,7 +201,7 @@ def _else(frame: Frame, node: cst.Else | cst.Finally) -> bool:
 
 
 def _with(frame: Frame, node: cst.With) -> bool:
-    before = frame.no_grad
+    before, region = frame.no_grad, frame.autocast
     for item in node.items:
         context = frame.evaluate(item.item)
         name = _context_name(item.item)
@@ -208,10 +209,12 @@ def _with(frame: Frame, node: cst.With) -> bool:
             frame.no_grad = True
         elif name == "enable_grad":
             frame.no_grad = False
+        elif context.kind == "instance" or context.alternatives:
+            frame.autocast = autocast.entered(context, frame.autocast)
         if item.asname is not None:
-            assign(frame, item.asname.name, context if context.kind != "name" else frame.unknown())
+            assign(frame, item.asname.name, context if context.kind not in ("name", "file") else frame.unknown())
     goes_on = frame.execute(node.body)
-    frame.no_grad = before
+    frame.no_grad, frame.autocast = before, region
     return goes_on
 
 
@@ -269,7 +272,8 @@ def _function(frame: Frame, node: cst.FunctionDef) -> bool:
 def _class(frame: Frame, node: cst.ClassDef) -> bool:
     made = ClassRef(node.name.value, node.name.value)
     for arg in node.bases:
-        made.bases.append(base_class(frame.session, cst.Module([]).code_for_node(arg.value)))
+        text = cst.Module([]).code_for_node(arg.value)
+        made.bases.append(base_class(frame.session, frame.unit.source, text))
     for statement in node.body.body:
         if isinstance(statement, cst.FunctionDef):
             made.methods[statement.name.value] = FunctionRef(

@@ -98,6 +98,8 @@ def observe(
         return
     if callee is not None and callee.kind == "name" and isinstance(callee.ref, str):
         name = callee.ref.rsplit(".", 1)[-1]
+    elif callee is not None and isinstance(callee.ref, FunctionRef) and callee.ref.definition is not None:
+        name = callee.ref.name
     first = positional[0].value if positional else None
     if name == "step":
         _step(frame, receiver, positional, keywords, node)
@@ -106,7 +108,7 @@ def observe(
     if word is not None:
         if name == "optimizer_step" and first is not None:
             # of a module (`xm.optimizer_step(optimizer)`), else of an engine that may clip by its own configuration
-            receiver, first = first if receiver.kind == "name" else receiver, None
+            receiver, first = first if receiver.kind in ("name", "file") else receiver, None
         if detail == "manual":
             first = None
         note(frame, word, node, receiver, first, detail)
@@ -163,7 +165,7 @@ def _word(
             return None, None
         return ("hook" if PREPARES.match(lowered) else "clip"), "grad" in lowered
     if name in ("backward", "manual_backward"):
-        foreign = receiver.kind == "name" and not full.startswith("torch.autograd.")
+        foreign = receiver.kind in ("name", "file") and not full.startswith("torch.autograd.")
         return ("backward" if not followed and not foreign else None), None
     if name == "scale" and len(positional) == 1 and not keywords and receiver.kind in ("scaler", "unknown"):
         return "scale", None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nanlint.site import Site
 
 Kind = Literal[
-    "unknown", "tensor", "number", "string", "none", "tuple", "dict", "name", "function", "class",
+    "unknown", "tensor", "number", "string", "none", "tuple", "dict", "name", "file", "function", "class",
     "super", "instance", "module", "optimizer", "scaler", "distribution", "slice", "device",
 ]  # fmt: skip
 

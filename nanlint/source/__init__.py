@@ -2,7 +2,8 @@
 
 from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
+from nanlint.source.modules import Modules
 from nanlint.source.source import Source, mentions_torch
 from nanlint.source.suppressions import Suppressions
 
-__all__ = ["ClassEntry", "Definition", "Index", "Source", "SourceError", "Suppressions", "mentions_torch"]
+__all__ = ["ClassEntry", "Definition", "Index", "Modules", "Source", "SourceError", "Suppressions", "mentions_torch"]

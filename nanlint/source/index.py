@@ -60,6 +60,14 @@ class _Unit:
     def _rows(self) -> list[str]:
         return self.source.lines[self.first_row - 1 : self.last_row]
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether libcst can read it, without which it has no node."""
+        try:
+            return bool(self._parsed)
+        except SourceError:
+            return False
+
     def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
         return self._parsed[0].span(node)
 
@@ -169,13 +177,13 @@ class Index:
 
     `definitions` is in the order of the file, the module first; where a name is defined twice the last is in
     `functions` and `classes`. `bound` are the names that module-level statements other than imports, functions and
-    classes bind.
+    classes bind, with the rows of the statement where there is one and it is no larger than that.
     """
 
     source: Source
     imports: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
-    bound: set[str] = field(default_factory=set)
+    bound: dict[str, Rows | None] = field(default_factory=dict)
     found: list[Definition] = field(default_factory=list)
     functions: dict[str, Definition] = field(default_factory=dict)
     classes: dict[str, ClassEntry] = field(default_factory=dict)
@@ -192,6 +200,14 @@ class Index:
     def module(self) -> Definition:
         """The definition of the statements of the module."""
         return self.found[0]
+
+    def add_bound(self, name: str, rows: Rows | None) -> None:
+        self.bound[name] = rows if name not in self.bound else None
+
+    def statement(self, name: str) -> Definition | None:
+        """The one statement of the module that binds the name, as a module of its own."""
+        rows = self.bound.get(name)
+        return Definition(self.source, "module", "<module>", "<module>", rows) if rows is not None else None
 
     def add_module(self, docstring: Rows | None) -> None:
         rows = (1, len(self.source.lines))

@@ -32,9 +32,8 @@ def fill(index: Index, tree: Tree) -> None:
         else:
             if owner is None:
                 # more than it binds, which only costs a run of the module level
-                index.bound.update(
-                    name.value for name in matchers.findall(node, matchers.Name()) if isinstance(name, cst.Name)
-                )
+                names = [found for found in matchers.findall(node, matchers.Name()) if isinstance(found, cst.Name)]
+                index.bound.update((name.value, None) for name in names)
             pending.extend((child, owner) for child in reversed(list(_blocks(node))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import tokenize
 from bisect import bisect_right
@@ -62,6 +63,17 @@ class Source:
         if "\r" not in self.text:
             return [*accumulate((len(line) + 1 for line in self.lines[:-1]), initial=0), len(self.text)]
         return [0, *(newline.end() for newline in NEWLINE.finditer(self.text)), len(self.text)]
+
+    @property
+    def name(self) -> str:
+        """The name of the file, with that of its folder where it stands for the folder."""
+        folder, name = os.path.split(self.path)
+        return f"{os.path.basename(folder)}/{name}" if self.is_package and folder else name
+
+    @property
+    def is_package(self) -> bool:
+        """The file is what importing its folder runs."""
+        return os.path.basename(self.path).partition(".")[0] == "__init__"
 
     def rows_text(self, first_row: int, last_row: int) -> str:
         """The rows as they are in the file, their newlines included."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from nanlint.source.index import ClassEntry, Index, Rows
 
+SIMPLE = (ast.Assign, ast.AnnAssign)
 BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 
 
@@ -40,7 +41,9 @@ def fill(index: Index, tree: ast.Module) -> None:
                 index.add_import_from("." * node.level + (node.module or ""), name.name, name.asname)
         elif not isinstance(node, ast.expr):
             if owner is None:
-                index.bound.update(_bound(node))
+                rows = (node.lineno, node.end_lineno) if isinstance(node, SIMPLE) and node.end_lineno else None
+                for bound in _bound(node):
+                    index.add_bound(bound, rows)
             inner = [child for block in BLOCKS for child in getattr(node, block, ())]
             pending.extend((child, owner) for child in reversed(inner))
 

@@ -1,0 +1,52 @@
+"""The classes of the index as values, and what they extend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nanlint.facts.functions import ClassRef, FunctionRef
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Session
+    from nanlint.source import ClassEntry, Source
+
+
+def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
+    """The class of an entry of the index, made once."""
+    found = session.classes.get(entry)
+    if isinstance(found, ClassRef):
+        return found
+    made = session.classes[entry] = ClassRef(entry.name, entry.qualname, entry=entry)
+    made.methods = {name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()}
+    made.find_bases = lambda: [_base(session, entry, made, text) for text in entry.bases]
+    run_class = session.run_class
+    if run_class is not None:
+        made.run_body = lambda: run_class(made, entry)
+    return made
+
+
+def _base(session: Session, entry: ClassEntry, made: ClassRef, text: str) -> ClassRef | str:
+    found = base_class(session, entry.source, text)
+    # `class Dataset(Dataset)` extends the imported one
+    return imported_base(session, entry.source, text) if _extends(found, made) else found
+
+
+def _extends(base: ClassRef | str, made: ClassRef) -> bool:
+    return isinstance(base, ClassRef) and (base is made or any(_extends(b, made) for b in base.bases))
+
+
+def base_class(session: Session, source: Source, text: str) -> ClassRef | str:
+    """A base class by its dotted text in the source."""
+    entry = source.index.classes.get(text)
+    return class_of_entry(session, entry) if entry is not None else imported_base(session, source, text)
+
+
+def imported_base(session: Session, source: Source, text: str) -> ClassRef | str:
+    """A base class that the source imports, by its dotted text there; its full name where it is not in view."""
+    head, _, rest = text.partition(".")
+    known = source.index.imports.get(head)
+    if known is None:
+        return text
+    full = f"{known}.{rest}" if rest else known
+    found = session.find_import(source, full) if session.find_import is not None else None
+    return found.ref if found is not None and isinstance(found.ref, ClassRef) else full

@@ -1,0 +1,140 @@
+"""The files of a project on disk, found by import from a file that is checked; nothing of them is run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nanlint.source import Source, SourceError
+
+# What a check looked at outside of its file: the digest of a file that was read, "" for what is merely there, None for
+# what is not.
+LookedAt = Mapping[str, "str | None"]
+FOREIGN_FOLDERS = ("site-packages", "dist-packages")
+MAX_SOURCES = 64
+MAX_BYTES = 400_000
+
+
+@dataclass(slots=True)
+class _Held:
+    stamp: tuple[int, int]
+    digest: str
+    source: Source | None
+
+
+_held: OrderedDict[str, _Held] = OrderedDict()
+"""The files that were read last, by absolute path; the one that was used last stands last."""
+
+
+def digest_of(data: bytes) -> str:
+    """A fingerprint of the content of a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class Project:
+    """The modules that one file may import. To be closed when its check is over.
+
+    `import a` means a module beside the package that holds the file, or in a folder `src` there; for a file in no
+    package, one beside the file or beside its folder. What is installed is no part of a project.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.looked_at: dict[str, str | None] = {}
+        self._path = os.path.abspath(path)
+        self._checked: Source | None = None
+        self._found: dict[tuple[str, str], Source | None] = {}
+        self._roots: dict[str, list[str]] = {}
+
+    def find(self, name: str, asker: Source) -> Source | None:
+        """The file of the module that `asker` calls by that dotted name; see `nanlint.source.Modules`."""
+        path = os.path.abspath(asker.path)
+        if path == self._path:
+            self._checked = asker
+        key = (os.path.dirname(path), name)
+        if key not in self._found:
+            self._found[key] = self._find(*key)
+        return self._found[key]
+
+    def close(self) -> None:
+        """Let go of the files that were read longest ago; the others are kept for the next check."""
+        self._checked = None
+        self._found.clear()
+        while len(_held) > MAX_SOURCES:
+            _, oldest = _held.popitem(last=False)
+            if oldest.source is not None:
+                oldest.source.close()
+
+    def _find(self, folder: str, name: str) -> Source | None:
+        body = name.lstrip(".")
+        parts = body.split(".") if body else []
+        level = len(name) - len(body)
+        for base in self._bases(folder, level, parts):
+            place = os.path.join(base, *parts)
+            package = os.path.join(place, "__init__.py")
+            for file in (package, f"{place}.py") if parts else (package,):
+                if self._is_there(file):
+                    return self._read(file)
+        return None
+
+    def _bases(self, folder: str, level: int, parts: list[str]) -> Iterator[str]:
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            yield folder
+            return
+        if folder not in self._roots:
+            self._roots[folder] = self._importable(folder)
+        for root in self._roots[folder]:
+            head = os.path.join(root, parts[0])
+            if _is_installed(root) and not folder.startswith(head + os.sep):
+                continue
+            if self._is_there(head) or self._is_there(f"{head}.py"):
+                yield root
+
+    def _importable(self, folder: str) -> list[str]:
+        """The folders from which a file in `folder` can import by full name."""
+        top = folder
+        while self._is_there(os.path.join(top, "__init__.py")) and os.path.dirname(top) != top:
+            top = os.path.dirname(top)
+        tops = [top] if top != folder else [top, os.path.dirname(top)]
+        return [place for each in tops for place in (each, os.path.join(each, "src"))]
+
+    def _is_there(self, path: str) -> bool:
+        if path not in self.looked_at:
+            self.looked_at[path] = "" if os.path.exists(path) else None
+        return self.looked_at[path] is not None
+
+    def _read(self, path: str) -> Source | None:
+        if path == self._path:
+            return self._checked
+        try:
+            stat = os.stat(path)
+            held = _held.get(path)
+            if held is None or held.stamp != (stat.st_mtime_ns, stat.st_size):
+                if held is not None and held.source is not None:
+                    held.source.close()
+                with open(path, "rb") as stream:
+                    data = stream.read()
+                held = _held[path] = _Held((stat.st_mtime_ns, stat.st_size), digest_of(data), _source(data, path))
+        except OSError:
+            return None
+        _held.move_to_end(path)
+        self.looked_at[path] = held.digest
+        return held.source
+
+
+def _source(data: bytes, path: str) -> Source | None:
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        source = Source(data, path)
+        return source if source.index else None
+    except SourceError:
+        return None
+
+
+def _is_installed(folder: str) -> bool:
+    return any(part in FOREIGN_FOLDERS for part in folder.split(os.sep))
