@@ -15,10 +15,13 @@ from nanlint.api import (
     strip_views,
 )
 
-OPS = "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv"
+OPS = (
+    "log log2 log10 log1p sqrt rsqrt reciprocal div pow acos asin acosh atanh exp exp2 expm1 logit erfinv ndtri "
+    "lgamma digamma polygamma mvlgamma"
+)
 OVER = (
     "log-of-nonpositive division-by-zero-tensor normalised-by-own-scale "
-    "sqrt-gradient-at-zero sqrt-of-negative exp-overflow"
+    "sqrt-gradient-at-zero sqrt-of-negative exp-overflow inverse-out-of-domain gamma-at-pole"
 )
 COMPARISONS = frozenset({"eq", "ne"})
 DEPTH = 4
@@ -64,7 +67,7 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     """
     if not site.is_repaired or not site.repaired or site.no_grad or site.result.grad is False or not site.flows:
         return
-    operand = site.operands.get("other") if site.op == "div" else site.input
+    operand = site.operands.get(site.unmet[0].parameter) if site.unmet else site.input
     if operand is None:
         return
     confidence = _doubt(site, operand.value)

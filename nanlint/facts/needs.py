@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.interval import exactly
+from nanlint.interval import INF, Interval, exactly
 from nanlint.ops import TABLE, round_to
+from nanlint.ops.op import Need
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Value
-    from nanlint.ops.op import Need, Op
+    from nanlint.ops.op import Op
 
 OF_POWERS = {name: TABLE[name].needs for name in ("sqrt", "rsqrt", "reciprocal")}
 
@@ -20,6 +21,8 @@ def unmet(op: Op, values: Mapping[str, Value]) -> tuple[Need, ...]:
     needs = op.needs
     if op.name == "pow":
         needs = _of_power(values)
+    elif op.name == "mvlgamma":
+        needs = _of_dimension(op, values)
     elif op.name == "logit" and _is_kept_inside(values):
         return ()
     return tuple(need for need in needs if _is_unmet(need, values))
@@ -34,6 +37,15 @@ def _of_power(values: Mapping[str, Value]) -> tuple[Need, ...]:
     if p == int(p):
         return OF_POWERS["reciprocal"]
     return OF_POWERS["rsqrt" if p < 0 else "sqrt"]
+
+
+def _of_dimension(op: Op, values: Mapping[str, Value]) -> tuple[Need, ...]:
+    """The multivariate gamma function of dimension p has its first pole at `(p - 1) / 2`."""
+    p = values.get("p")
+    if p is None or p.number is None or p.number <= 1:
+        return op.needs
+    least = (p.number - 1) / 2
+    return tuple(Need(need.parameter, Interval(least, INF, lo_open=True), f"inf at {least:g}") for need in op.needs)
 
 
 def _is_kept_inside(values: Mapping[str, Value]) -> bool:

@@ -89,15 +89,18 @@ def even_at_least_one(call: Call) -> Interval | None:
 
 
 OPEN_UNIT = Interval(0.0, 1.0, True, True)
+POLES = need(POSITIVE, "inf at 0 and at the negative integers")
 
 OPS: tuple[Op, ...] = (
     op("lgamma", "TMI", logarithmic_gamma, also="S.gammaln", trap=at_most(0.0), complex="raises", dtype="float",
-       needs=need(POSITIVE, "inf at 0 and at the negative integers")),
+       needs=POLES),
     op("digamma", "TMIS", derivative_of_log_gamma, also="S.psi", trap=ZERO, complex="raises", dtype="float",
        needs=need(POSITIVE, "-inf at 0 and nan at the negative integers")),
-    op("polygamma", "S", nothing, "n input", also="T.polygamma", complex="raises", dtype="float"),
-    op("polygamma", "MI", nothing, "input n", complex="raises", dtype="float"),
-    op("mvlgamma", "TMI", nothing, "input p", also="S.multigammaln", complex="raises", dtype="float"),
+    op("polygamma", "S", nothing, "n input", also="T.polygamma", complex="raises", dtype="float", needs=POLES,
+       trap=ZERO),
+    op("polygamma", "MI", nothing, "input n", complex="raises", dtype="float", needs=POLES, trap=ZERO),
+    op("mvlgamma", "TMI", nothing, "input p", also="S.multigammaln", complex="raises", dtype="float", needs=POLES,
+       trap=ZERO),
     op("gammainc", "S", always(UNIT.with_nan()), "input other", also="T.igamma M.igamma", complex="raises"),
     op("gammaincc", "S", always(UNIT.with_nan()), "input other", also="T.igammac M.igammac", complex="raises"),
     op("i0", "TMIJSN", even_at_least_one, trap=EVEN_OVERFLOW, complex="raises", dtype="float"),
