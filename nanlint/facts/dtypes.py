@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.ops.dtypes import ALIASES, DTYPES
@@ -20,6 +21,30 @@ REAL = {"complex128": "float64", "complex64": "float32", "complex32": "float16"}
 ONE_SIDED = frozenset({"view_as", "reshape_as", "expand_as", "copy_", "masked_scatter", "scatter", "index_copy"})
 COUNTING = frozenset({"sum", "nansum", "prod", "cumsum", "cumprod"})
 DEFAULT_COMPLEX = "complex64"
+# torch.HalfTensor, torch.cuda.FloatTensor
+LEGACY = {
+    "HalfTensor": "float16", "BFloat16Tensor": "bfloat16", "FloatTensor": "float32", "DoubleTensor": "float64",
+    "ByteTensor": "uint8", "CharTensor": "int8", "ShortTensor": "int16", "IntTensor": "int32", "LongTensor": "int64",
+    "BoolTensor": "bool",
+}  # fmt: skip
+SET_DEFAULT = re.compile(r"\bset_default_(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
+# made with the default dtype unless told another one
+FLOAT_MAKERS = frozenset(
+    """zeros ones eye linspace logspace empty empty_strided rand randn hann_window normal""".split()
+)
+INTEGER_MAKERS = frozenset({"randint", "randperm", "tril_indices"})
+# made of what they are given
+CONTENTS = {"tensor": "input", "as_tensor": "input", "scalar_tensor": "s", "full": "fill_value"}
+# one number out of all elements, unless told a dimension
+WHOLE = frozenset(
+    "sum nansum mean nanmean median nanmedian prod std var norm amax amin max min argmax argmin any all".split()
+)
+# of numbers without dimensions, a number without dimensions
+ELEMENTWISE = frozenset(
+    """add sub mul div neg pow sqrt rsqrt exp log abs square reciprocal clamp clamp_min clamp_max sigmoid tanh detach
+    clone to float half double bfloat16 cuda cpu type contiguous""".split()
+)
+MANY = 1000
 
 
 def dtype_name(name: str) -> str | None:
@@ -27,8 +52,9 @@ def dtype_name(name: str) -> str | None:
     head, _, last = name.rpartition(".")
     if head == "builtins":
         return PYTHON.get(last)
-    if head == "torch":
-        last = ALIASES.get(last, last)
+    if head in ("torch", "torch.cuda"):
+        last = ALIASES.get(last, last) if head == "torch" else ""
+        last = LEGACY.get(name.rpartition(".")[2], last)
     elif head == "numpy":
         last = PYTHON.get(last.rstrip("_"), last)
     else:
@@ -36,10 +62,19 @@ def dtype_name(name: str) -> str | None:
     return last if last in DTYPES else None
 
 
+def default_dtype(text: str) -> str | None:
+    """The dtype that a file gives to floats that are told none; None when it sets several, or one that is not named."""
+    asked = {LEGACY.get(last, ALIASES.get(last, last)) for _, last in SET_DEFAULT.findall(text)} or {"float32"}
+    only = asked.pop()
+    return only if not asked and only in FLOATS else None
+
+
 def of_argument(given: Value | None) -> str | None:
     """The dtype that a `dtype=` argument asks for: a name, or the dtype of another tensor."""
     if given is None:
         return None
+    if given.kind == "string":
+        return dtype_name(str(given.const))
     if isinstance(given.ref, str):
         return dtype_name(given.ref)
     source = given.arg("input") if given.op == "dtype" else None
@@ -80,12 +115,34 @@ def complex_origin(value: Value) -> Application | None:
     return found
 
 
-def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
-    """The dtype of `op` applied to `values`; None when it is not known, or several are possible."""
+def is_scalar(value: Value, depth: int = 6) -> bool:
+    """The tensor is known to have no dimension, so that it gives its dtype to none that has one."""
+    made = value.made_by
+    if made is None or depth == 0:
+        return False
+    operands = [v for name, v in made.args.items() if name != "dtype" and v.kind in ("tensor", "unknown")]
+    if made.op in CONTENTS and made.op != "full":
+        of = made.args.get(CONTENTS[made.op])
+        return of is not None and (of.kind == "number" or is_scalar(of, depth - 1))
+    if made.op in WHOLE:
+        pair = made.op in ("max", "min") and "other" in made.args
+        told = made.args.get("dim")
+        return not pair and (told is None or told.kind == "none")
+    return made.op in ELEMENTWISE and bool(operands) and all(is_scalar(v, depth - 1) for v in operands)
+
+
+def result_dtype(op: Op, values: Mapping[str, Value], default: str | None = None) -> str | None:
+    """The dtype of `op` applied to `values`; None when it is not known, or several are possible.
+
+    `default`: what torch makes floats of that are told no dtype.
+    """
     given = values.get("dtype")
     if given is not None and given.kind != "none" and "dtype" not in op.constructor:
         return of_argument(given)
     tensors = [v for name, v in values.items() if v.kind in ("tensor", "unknown") and name != "condition"]
+    if op.name.endswith("_loss") and not any(v.is_complex for v in tensors):
+        # a wider target widens the difference
+        return max((v.dtype for v in tensors if v.dtype in FLOATS), key=_width, default=None)
     match op.dtype:
         case "bool":
             return "bool"
@@ -97,7 +154,7 @@ def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
                 return REAL.get(tensors[0].dtype or "", tensors[0].dtype) if tensors else None
             return complex_of(v.dtype for v in tensors)
         case "argument":
-            return _of_contents(op, values, tensors)
+            return _of_contents(op, values, tensors, default)
         case "real":
             kept = tensors[0].dtype if tensors else None
             return REAL.get(kept or "", kept)
@@ -111,7 +168,7 @@ def result_dtype(op: Op, values: Mapping[str, Value]) -> str | None:
                 return complex_of(v.dtype for v in tensors)
             return first
         case _:
-            return _promoted(op, values, tensors)
+            return _promoted(op, values, tensors, default)
 
 
 def dtypes_of_parts(op: Op, dtype: str | None) -> tuple[str | None, str | None]:
@@ -125,26 +182,81 @@ def dtypes_of_parts(op: Op, dtype: str | None) -> tuple[str | None, str | None]:
     return dtype, dtype
 
 
-def _of_contents(op: Op, values: Mapping[str, Value], tensors: list[Value]) -> str | None:
+def _width(dtype: str | None) -> int:
+    return FLOATS.get(dtype or "", -1)
+
+
+def _of_contents(op: Op, values: Mapping[str, Value], tensors: list[Value], default: str | None) -> str | None:
     """Of what makes a tensor without being told a dtype: that of the tensor it is made like, or of its elements."""
     fill = values.get("fill_value")
     if fill is not None and fill.is_complex and "like" not in values:
         return DEFAULT_COMPLEX
-    return tensors[0].dtype if tensors else None
+    if op.name in CONTENTS:
+        given = values.get(CONTENTS[op.name])
+        return _of_elements([given], default) if given is not None else None
+    if tensors:
+        return tensors[0].dtype
+    if op.name in FLOAT_MAKERS:
+        return default
+    if op.name in INTEGER_MAKERS:
+        return "int64"
+    return _of_elements(list(values.values()), default) if op.name == "arange" else None
 
 
-def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value]) -> str | None:
+def _of_elements(values: Sequence[Value], default: str | None) -> str | None:
+    """The dtype of a tensor of these: that of the widest kind of number; None if some of them is not known."""
+    kinds: set[str | None] = set()
+    queue = list(values)
+    for value in queue:
+        if len(queue) > MANY:
+            return None
+        if value.items is not None:
+            queue.extend(value.items)
+        elif value.kind == "tensor" and value.dtype is not None:
+            kinds.add(value.dtype)
+        elif value.kind == "number":
+            kinds.add(_of_number(value, default))
+        else:
+            return None
+    if len(kinds) == 1:
+        return kinds.pop()
+    if any(is_complex(kind) for kind in kinds):
+        return complex_of(kinds)
+    for wide in (default, "int64", "bool"):
+        if wide in kinds and None not in kinds and kinds <= {default, "int64", "bool"}:
+            return wide
+    return None
+
+
+def _of_number(value: Value, default: str | None) -> str | None:
+    if value.is_complex:
+        return DEFAULT_COMPLEX
+    if value.is_literal:
+        return "bool" if isinstance(value.const, bool) else "int64" if isinstance(value.const, int) else default
+    return value.dtype if value.dtype in ("bool", "int64") else None
+
+
+def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value], default: str | None) -> str | None:
     numbers = [v for v in values.values() if v.kind == "number"]
-    dtypes = [v.dtype for v in tensors]
     if any(v.is_complex for v in (*tensors, *numbers)):
-        return complex_of(dtypes) if tensors else "complex128"
+        return complex_of(v.dtype for v in tensors) if tensors else "complex128"
+    shaped = [v for v in tensors if not is_scalar(v)]
+    if shaped and len(shaped) < len(tensors):
+        # what has no dimension only tells the kind
+        if all(v.dtype in FLOATS for v in shaped):
+            tensors = shaped
+        elif any(v.dtype is None for v in tensors):
+            return None
+        else:
+            tensors = [v for v in tensors if v in shaped or v.dtype in FLOATS]
+    dtypes = [v.dtype for v in tensors]
     if not tensors or None in dtypes:
         return None
     floating = [d for d in dtypes if d in FLOATS]
     if floating:
         return max(floating, key=FLOATS.__getitem__) if len(set(floating)) == 1 or "float64" in floating else "float32"
     if op.dtype == "float" or any(isinstance(v.const, float) for v in numbers):
-        return "float32"
+        return default or "float32"
     if any(not v.is_literal and v.dtype is None for v in numbers):
         return None
     if set(dtypes) == {"bool"} and any(v.dtype != "bool" for v in numbers):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import escape, record
+from nanlint.facts import autocast
+from nanlint.facts.apply import apply, escape, record
+from nanlint.facts.binding import gathered
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
 from nanlint.facts.modules import construct
@@ -13,6 +15,7 @@ from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE
+from nanlint.ops import TABLE
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -137,6 +140,24 @@ def _accumulate_gradients(
     return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE, grad=True if kept else None)
 
 
+def _autocast(name: str) -> Function:
+    return lambda frame, positional, keywords, node: autocast.make(frame, name, positional, keywords)
+
+
+def _custom_forward(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value:
+    return autocast.make_fixed(frame, keywords)
+
+
+def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+    """`torch.FloatTensor([1, 2])`, or `torch.FloatTensor(3, 4)` with whatever was in memory."""
+    op = TABLE["tensor"]
+    if len(positional) == 1 and positional[0].value.kind == "tuple":
+        return apply(frame, op, gathered(frame, op, {"input": positional[0]}), node).but(dtype=dtype)
+    return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False)
+
+
 OPTIMIZERS = (
     "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD", "LBFGS",
     "SparseAdam", "Adafactor", "Muon",
@@ -150,6 +171,7 @@ SPECIAL_FUNCTIONS: dict[str, Function] = {
     "torch.utils.data.TensorDataset": _tensor_dataset, "torch.utils.data.DataLoader": _data_loader,
     "torch.is_complex": _is_complex, "torch.is_tensor": _is_none, "torch.autograd.grad": _accumulate_gradients,
     **{f"torch.optim.{name}": _optimizer(name) for name in OPTIMIZERS},
+    **{name: _autocast(name) for name in autocast.NAMES}, **dict.fromkeys(autocast.FIXED, _custom_forward),
 }  # fmt: skip
 
 
@@ -163,6 +185,8 @@ def foreign(
             escape(operand.value)
         written(frame, [operand.value for operand in (*positional, *keywords.values())])
     last = name.rsplit(".", 1)[-1]
+    if last.endswith("Tensor") and (dtype := dtype_name(name)) is not None:
+        return _of_type(frame, dtype, positional, node)
     if last == "GradScaler":
         return _scaler(frame, positional, keywords, node)
     is_class = last[:1].isupper() and ".lr_scheduler." not in name
