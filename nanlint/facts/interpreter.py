@@ -13,7 +13,6 @@ from nanlint.facts.classes import class_of_entry
 from nanlint.facts.dtypes import default_dtype
 from nanlint.facts.expressions import EVALUATORS
 from nanlint.facts.frame import Env, Frame, GiveUp, Session
-from nanlint.facts.dtypes import default_dtype
 from nanlint.facts.functions import (
     ClassRef,
     FunctionRef,
