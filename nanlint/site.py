@@ -146,12 +146,15 @@ class Site:
         """How sure it is that real data takes the value above `limit` (`ways` has 1) or below `-limit` (it has -1)."""
         grown = max((g for way in ways if (g := grows(value, way, limit)) is not None), default=None)
         unsure = grown is Confidence.POSSIBLE and self.is_tensor(value) and is_up_to_callers(self.session, value)
-        return Confidence.LIKELY if unsure and not self._is_called_in_view else grown
+        return Confidence.LIKELY if unsure and not self._is_answered else grown
 
     @property
-    def _is_called_in_view(self) -> bool:
-        """A call in the file leads here too: what it passes speaks for itself."""
-        return any(other.node is self.node and other.calls for other in self.session.sites)
+    def _is_answered(self) -> bool:
+        """A call in the file leads here too, and what it passes is no argument in its turn: that speaks for itself."""
+        if self.calls:
+            return False
+        called = (other for other in self.session.sites if other.node is self.node and other.calls)
+        return any(not is_up_to_callers(self.session, other.input.value) for other in called)
 
     def _product_doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """A product is zero when a factor is, a quotient when its numerator is."""

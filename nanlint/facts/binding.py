@@ -38,8 +38,8 @@ def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Opera
         return bound
     value = first.value
     merged = nested.element(frame, value).but(items=value.items if op.name in nested.LITERAL else None)
-    if value.items is None:
-        merged = merged.but(ident=value.ident)
+    # several selections are seldom all empty, such as by a mask and its complement
+    merged = merged.but(ident=value.ident) if value.items is None else merged.but(maybe_empty=False)
     if merged.kind != "tensor":
         known = merged.kind == "number" and merged.range is not None
         sure = (

@@ -73,7 +73,7 @@ def empties(env: Env, op: Op, values: Mapping[str, Value]) -> tuple[bool, str | 
     """Whether the result may be empty in its turn, and what the op gives in that case if that is not finite."""
     found = [v for v in values.values() if v.maybe_empty and v.kind in ("tensor", "unknown", "number")]
     # the rows of a stack are as many as were listed
-    if not found or op.name in ("stack", "cat") or any(known_nonempty(env, v) for v in values.values()):
+    if not found or op.name == "stack" or any(known_nonempty(env, v) for v in values.values()):
         return False, None
     if not op.reduces:
         return True, None

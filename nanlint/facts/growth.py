@@ -198,6 +198,8 @@ def _bounded(x: Value, limit: float) -> bool:
 def is_up_to_callers(session: Session, x: Value, depth: int = 4) -> bool:
     """An argument of a public function, scaled or shifted, or a difference with one: a caller may pass any number."""
     made = picked(x)
+    if made.is_complex or any(v.is_complex for v in (made.arg("input"), made.arg("other")) if v is not None):
+        return False
     if session.arguments.get(made.ident) == "public":
         return made.kind != "number"
     parts = [v for v in (made.arg("input"), made.arg("other")) if v is not None and v.kind != "number"]
