@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nanlint.source.index import Index
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
-SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul"})
+SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul", "normal"})
 # no hazard either but for what goes in, of which the sign of "model-call" speaks
 LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
@@ -55,6 +55,12 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\bself\.\w+\(", r"(?<![A-Za-z])(?i:act|loss|criterion|model|net)\w*\(",
         ),
     ),
+    "normal": ("normal", (r"\bnormal\(",)),  # nn.init.normal_ is in every other file
+    # modules are called by names of their own, `self.attend(scores)`: what they are given shows
+    "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=")),
+    "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
+    # casts to half; what is made in half or computed under autocast says so too
+    "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
     "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]\w*")

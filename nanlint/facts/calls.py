@@ -116,7 +116,7 @@ def invoke_value(
             if method is not None:
                 return invoke(frame, method.bind(callee), positional, keywords, node, starred)
         case "module" if isinstance(callee.ref, Module):
-            return module_call(frame, callee.ref, positional, keywords, node)
+            return module_call(frame, callee.ref, positional, keywords, node, callee.ident)
         case _:
             pass
     return _model_call(frame, callee, positional, keywords, node)
@@ -272,9 +272,14 @@ def _know_model(frame: Frame, value: Value, name: str) -> None:
 
 
 def module_call(
-    frame: Frame, module: Module, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame,
+    module: Module,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    ident: int,
 ) -> Value:
-    """Apply a torch.nn module to its inputs."""
+    """Apply a torch.nn module to its inputs; `ident` is its value number, as two layers have weights of their own."""
     if module.children is not None and module.dotted.endswith("Sequential"):
         current = list(positional)
         result = positional[0].value if positional else frame.unknown()
@@ -307,7 +312,10 @@ def module_call(
         know_tensor(frame, first.value)
     result = apply(frame, op, bound, node)
     weighted = "weight" in op.parameters and op.name not in ("nll_loss", "cross_entropy")
-    return result.but(grad=True) if weighted and not frame.no_grad else result
+    if not weighted:
+        return result
+    own = frame.session.intern(("layer", ident, result.ident))
+    return result.but(ident=own, grad=result.grad if frame.no_grad else True)
 
 
 def _super_call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import apply, join
+from nanlint.facts.apply import apply, join, know_tensor
 from nanlint.facts.binding import bind_op
 from nanlint.facts.value import ABSENT, Application, Operand, Value
 from nanlint.finding import Confidence
@@ -52,6 +52,8 @@ def method(
     op = by_spelling(f"torch.distributions.Distribution.{name}")
     if op is None:
         return None
+    if positional and name in ("log_prob", "cdf", "icdf"):
+        know_tensor(frame, positional[0].value)
     result = apply(frame, op, bind_op(op, [base, *positional], keywords), node)
     family = _family(value)
     if name in SAMPLES:
@@ -125,8 +127,8 @@ def last_transform(value: Value) -> Value | None:
     return transforms if transforms.op in DISTRIBUTIONS else Value()
 
 
-def density_of(value: Value) -> tuple[Value, Family]:
-    """The distribution or transform that decides where log_prob is finite, and what is known of it."""
+def family_of(value: Value) -> tuple[Value, Family]:
+    """The distribution or transform that decides where log_prob and icdf are finite, and what is known of it."""
     made = drawn_by(value)
     return made, DISTRIBUTIONS.get(made.op, NOTHING)
 
