@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, NONNEGATIVE, POSSIBLE, Report, Site, Value, rule, strip_views
+from nanlint.api import LIKELY, NONNEGATIVE, POSSIBLE, Report, Site, Value, is_filled, rule, strip_views
 
 SUMS = frozenset({"add", "sum", "nansum"})
 
@@ -50,7 +50,7 @@ def gamma_at_pole(site: Site) -> Iterator[Report]:
     confidence = site.doubt(x.value, domain)
     if confidence is None:
         return
-    if _passes_by(x.value) or (x.value.range is None and strip_views(x.value).op in SUMS):
+    if _passes_by(x.value) or is_filled(x.value) or (x.value.range is None and strip_views(x.value).op in SUMS):
         confidence = POSSIBLE
     elif site.only_underflows(x.value):
         confidence = min(confidence, LIKELY)

@@ -4,6 +4,7 @@ from nanlint.api import (
     CERTAIN,
     LIKELY,
     NONNEGATIVE,
+    NONZERO,
     POSITIVE,
     POSSIBLE,
     Report,
@@ -16,7 +17,7 @@ from nanlint.api import (
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "logsumexp"})
 
 
-@rule("NAN401", at="sqrt pow", kind="gradient")
+@rule("NAN401", at="sqrt pow hypot", kind="gradient")
 def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     """
     Square root of a value that can be exactly zero, where a gradient flows back.
@@ -26,7 +27,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     The slope of `sqrt` at 0 is infinite. Behind it the chain rule multiplies by the derivative of what was rooted,
     which is 0 for a sum of squares, so the gradient is `nan` exactly when a distance, an error or a variance is 0: when
     the fit is perfect, when two points coincide, when a row is padding. The value, 0, shows nothing. The same goes for
-    powers between 0 and 1. An eps outside of the root does not help; one inside does.
+    powers between 0 and 1, and for `hypot` at (0, 0). An eps outside of the root does not help; one inside does.
 
     ## Bad
 
@@ -55,6 +56,9 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     gradient through at 0, so the root of it is safe as well. Where the value may also be negative, `sqrt-of-negative`
     speaks.
     """
+    if site.op == "hypot":
+        yield from _hypot(site)
+        return
     x = site.input
     what = "sqrt"
     if site.op == "pow":
@@ -74,5 +78,26 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
         confidence if site.result.grad or confidence < CERTAIN else LIKELY,
         f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{site.because(x.value)}: "
         "its gradient is then inf or nan; add an eps inside of the root",
+        at=site.place,
+    )
+
+
+def _hypot(site: Site) -> Iterator[Report]:
+    """Both sides have to be zero, and one of them is to let the gradient through."""
+    sides = list(site.operands.values())
+    if len(sides) != 2 or site.no_grad or site.result.grad is False or not site.flows:
+        return
+    doubts = [CERTAIN if side.value.number == 0 else site.doubt(side.value, NONZERO) for side in sides]
+    known = [doubt for doubt in doubts if doubt is not None]
+    if len(known) < 2 or all(is_shielded_at_zero(side.value) for side in sides):
+        return
+    confidence = min(known)
+    if not any(site.is_trained(side.value) for side in sides if side.value.kind != "number"):
+        confidence = POSSIBLE
+    first, second = (site.show(side, 30) for side in sides)
+    yield site.report(
+        confidence if site.result.grad or confidence < CERTAIN else LIKELY,
+        f"`hypot` has a nan gradient where both `{first}` and `{second}` are 0: use the root of the sum of their "
+        "squares and an eps",
         at=site.place,
     )

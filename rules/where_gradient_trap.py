@@ -67,7 +67,7 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     """
     if not site.is_repaired or not site.repaired or site.no_grad or site.result.grad is False or not site.flows:
         return
-    operand = site.operands.get(site.unmet[0].parameter) if site.unmet else site.input
+    operand = site.operands.get("other" if site.op == "div" else "input")
     if operand is None:
         return
     confidence = _doubt(site, operand.value)
@@ -111,8 +111,8 @@ def _is_chosen(value: Value) -> bool:
 
 
 def _tests_for_infinity(mask: Value) -> bool:
-    """`isinf(d)` or `d == inf`."""
-    if mask.op == "isinf":
+    """`isinf(d)`, `d == inf` or `nan_to_num(d, posinf=0)`."""
+    if mask.op in ("isinf", "nan_to_num"):
         return True
     bound = mask.arg("other")
     return mask.op in COMPARISONS and bound is not None and bound.number is not None and abs(bound.number) == INF

@@ -34,7 +34,9 @@ NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
-ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split())
+ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish cumsum".split())
+# zero where nothing is added to the zeros of the first operand
+SCATTERS = frozenset({"scatter_add", "index_add", "scatter_reduce"})
 # negative where the operand is
 RISING = PICKS | frozenset(
     """sum nansum mean nanmean max min amax amin median sort topk cumsum leaky_relu prelu elu celu selu gelu silu mish
@@ -110,7 +112,7 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     if _is_part_of_argument(session, value):
         return False
     first = first_arg(value)
-    if op in ODD and first is not None:
+    if (op in ODD or op in SCATTERS) and first is not None:
         return can_be_zero(session, first, depth - 1)
     if op in ("mul", "cat", "stack", "maximum", "minimum"):
         return any(can_be_zero(session, part, depth - 1) for part in _tensors(value))
@@ -159,7 +161,8 @@ def gets_to_border(session: Session, value: Value, depth: int = DEPTH) -> bool:
         return True
     if _is_part_of_argument(session, value):
         return False
-    return (op in ("add", "sub", "neg") or op in RISING | JOINS | PRODUCTS) and any(
+    # what is filled in is chosen to be harmless
+    return (op in ("add", "sub", "neg", "cat", "stack", "maximum", "minimum") or op in RISING | PRODUCTS) and any(
         gets_to_border(session, part, depth - 1) for part in _tensors(value)
     )
 
@@ -253,6 +256,8 @@ def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
     left, right = made.arg("input"), made.arg("other")
     if made.op in ("sum", "nansum", "mean", "stack", "cat", "outer", "matmul", "neg", "clamp", "clamp_max"):
         return left is not None and only_underflows(session, left, depth - 1)
+    if made.op in ("prod", "cumprod"):
+        return left is not None and left.range is not None and 0 not in left.range
     if made.op == "pow" and left is not None and left.kind == "number":
         return left.range is None or left.range.lo > 0
     if made.op == "div":

@@ -17,6 +17,7 @@ VIEWS = frozenset(
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
+ORIGIN_DEPTH = 10
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 SUMS = frozenset({"sum", "nansum", "einsum"})
 
@@ -56,6 +57,15 @@ def _terms(value: Value, depth: int = 6) -> Iterator[Value]:
 def are_slices_of_one(a: Value, b: Value) -> bool:
     """Both hold elements of the same tensor, or one is that tensor, and the other some of its elements."""
     return b.op == "index" and strip_views(a).ident == strip_views(b).ident and a.ident != b.ident
+
+
+def is_test_of(mask: Value, value: Value, depth: int = 5) -> bool:
+    """The mask was worked out from the elements of the value."""
+    if same(mask, value):
+        return True
+    return depth > 0 and mask.made_by is not None and any(
+        is_test_of(part, value, depth - 1) for part in mask.made_by.args.values()
+    )
 
 
 def first_arg(value: Value) -> Value | None:
@@ -123,6 +133,26 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
         parts = [v for v in (value.arg("input"), value.arg("other")) if v is not None]
         return all(_nonnegative(v) and is_shielded_at_zero(v, depth - 1) for v in parts)
     return False
+
+
+def have_common_origin(a: Value, b: Value) -> bool:
+    """Something that is not in view, such as logits that were passed in, went into both."""
+    return not _origins(a, ORIGIN_DEPTH).isdisjoint(_origins(b, ORIGIN_DEPTH))
+
+
+def _origins(value: Value, depth: int) -> set[int]:
+    if value.kind not in ("tensor", "unknown", "tuple") or depth == 0:
+        return set()
+    parts = list(value.made_by.args.values()) if value.made_by is not None else []
+    parts.extend((*value.alternatives, *(value.items or ())))
+    if isinstance(value.ref, tuple) and isinstance(value.ref[-1], Value):
+        parts.append(value.ref[-1])
+    return {value.ident}.union(*(_origins(part, depth - 1) for part in parts))
+
+
+def is_filled(value: Value) -> bool:
+    """Elements were replaced by chosen ones, which is the cure where it is done before and not after."""
+    return strip_views(value).op in ("where", "masked_fill")
 
 
 def is_flat_at(value: Value, ends: tuple[float, ...]) -> bool:

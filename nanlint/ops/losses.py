@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, NONNEGATIVE, UNIT, Interval
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, NONNEGATIVE, UNIT, ZERO, Interval
 from nanlint.ops.define import op
-from nanlint.ops.op import Call, Need, OnComplex, Op, Shape
+from nanlint.ops.op import Call, Need, OnComplex, Op, Shape, Singular
 
 
 def loss(call: Call) -> Interval | None:
@@ -49,9 +49,10 @@ def _with_inputs(call: Call, result: Interval) -> Interval:
 
 
 def criterion(name: str, shape: Shape, module: str, parameters: str = "input target", *, constructor: str = "",
-              needs: tuple[Need, ...] = (), complex: OnComplex = "raises", places: str = "F") -> Op:  # fmt: skip
-    return op(name, places, shape, parameters, nn=module, constructor=constructor, needs=needs, complex=complex,
-              reduces=True, dtype="real")  # fmt: skip
+              needs: tuple[Need, ...] = (), singular: tuple[Singular, ...] = (), complex: OnComplex = "raises",
+              places: str = "F") -> Op:  # fmt: skip
+    return op(name, places, shape, parameters, nn=module, constructor=constructor, needs=needs,
+              singular=singular, complex=complex, reduces=True, dtype="real")  # fmt: skip
 
 
 PROBABILITY = (Need("input", UNIT, "an error outside of [0, 1]"),)
@@ -67,7 +68,8 @@ OPS: tuple[Op, ...] = (
     criterion("binary_cross_entropy_with_logits", probable_loss, "BCEWithLogitsLoss", "input target weight",
               constructor="weight"),
     criterion("kl_div", divergence, "KLDivLoss", "input target",
-              constructor="size_average reduce reduction log_target"),
+              constructor="size_average reduce reduction log_target",
+              singular=(Singular("target", ZERO, "nan"),)),
     criterion("poisson_nll_loss", poisson_loss, "PoissonNLLLoss", "input target log_input full",
               constructor="log_input full", complex="fine"),
     criterion("gaussian_nll_loss", signed_loss, "GaussianNLLLoss", "input target var full eps", constructor="full eps",
