@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from nanlint.facts import narrow, training
-from nanlint.facts.apply import escape, join, repair
+from nanlint.facts.apply import escape, join, record, repair
 from nanlint.facts.builtin import element_of
 from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
-from nanlint.facts.value import Value
+from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE, Interval
 
@@ -92,6 +92,8 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     escape(value)
     if base.kind not in ("tensor", "unknown"):
         return
+    if base.dtype == "float16" and "store" in frame.session.listened:
+        record(frame, "store", {"input": Operand(base, target.value), "value": Operand(value, target)}, target, base)
     indices = [frame.evaluate(e.slice.value) if isinstance(e.slice, cst.Index) else None for e in target.slice]
     mask = next((i for i in indices if i is not None and i.dtype == "bool" and i.kind in ("tensor", "unknown")), None)
     kept = base

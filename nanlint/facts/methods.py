@@ -14,7 +14,6 @@ from nanlint.facts.functions import Instance
 from nanlint.facts.lookup import dotted
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
-from nanlint.interval import exactly
 from nanlint.ops import DTYPES, round_to
 
 if TYPE_CHECKING:
@@ -42,12 +41,15 @@ def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Va
     integral = dtype == "bool" or dtype.lstrip("u").startswith("int")
     same = not integral and value.dtype is not None and not value.is_complex
     wide = dtype in ("float32", "float64") and not value.is_complex
-    return value.but(
+    result = value.but(
         dtype=dtype, range=range_ if not integral or dtype != "bool" else None, grad=False if integral else value.grad,
         made_by=Application("to", {"input": value}, frame.place(node)),
         kind=value.kind if value.kind != "number" else "tensor", const=ABSENT, alternatives=(),
         ident=value.ident if (same or wide) else frame.session.intern(("to", value.ident, dtype)),
     )  # fmt: skip
+    if dtype == "float16" and "cast" in frame.session.listened:
+        record(frame, "cast", {"input": Operand(value, node)}, node, result)
+    return result
 
 
 def _to(
@@ -111,9 +113,10 @@ def _cast(name: str) -> Method:
             return converted(frame, base.value, CASTS[name], complex_too=False)
         if base.value.kind not in TENSORLIKE or positional:
             return None
+        result = cast(frame, base.value, CASTS[name], node)
         if base.value.kind == "unknown":
-            frame.session.tensors.add(base.value.ident)
-        return cast(frame, base.value, CASTS[name], node)
+            frame.session.tensors |= {base.value.ident, result.ident}
+        return result
 
     return method
 
@@ -232,35 +235,11 @@ def _get(
     return None
 
 
-def _new(fill: float | None) -> Method:
-    def method(
-        frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
-    ) -> Value | None:
-        if base.value.kind not in TENSORLIKE:
-            return None
-        asked = keywords.get("dtype")
-        dtype = base.value.dtype if asked is None else of_argument(asked.value)
-        number = fill
-        if fill is None:
-            given = positional[1].value.number if len(positional) > 1 else None
-            number = given
-        return Value(
-            "tensor",
-            exactly(number) if number is not None else None,
-            Confidence.CERTAIN,
-            frame.session.fresh(),
-            dtype,
-            False,
-        )
-
-    return method
-
-
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
     "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
     "view": _view,
     "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
-    "new_zeros": _new(0.0), "new_ones": _new(1.0), "new_full": _new(None), **{name: _cast(name) for name in CASTS},
+    **{name: _cast(name) for name in CASTS},
 }  # fmt: skip
