@@ -15,12 +15,12 @@ from nanlint.api import (
 LARGEST = {"float16": 11.09, "float64": 709.78}
 FLOAT32 = 88.72
 BITS = {"float16": 16.0, "float64": 1024.0}
-TWO_SIDED = frozenset({"sinh", "cosh"})
+TWO_SIDED = frozenset({"sinh", "cosh", "i0"})
 WHOLES = frozenset({"div", "log", "log1p"})
 OVER = "division-by-zero-tensor normalised-by-own-scale log-of-nonpositive"
 
 
-@rule("NAN301", at="exp expm1 exp2 sinh cosh div log log1p", kind="overflow", over=OVER, mentions="exp sinh cosh")
+@rule("NAN301", at="exp expm1 exp2 sinh cosh i0 div log log1p", kind="overflow", over=OVER, mentions="exp sinh cosh i0")
 def exp_overflow(site: Site) -> Iterator[Report]:
     """
     Exponential of a value without an upper bound.

@@ -67,6 +67,8 @@ def _is_zero_in_logs(session: Session, value: Value) -> bool:
     """Whoever takes the log of a sum knows it to be positive, unless it counts, or sums what a caller passes in."""
     made = strip_views(value)
     first = first_arg(made)
+    if made.op in ("prod", "cumprod"):
+        return True  # of enough factors below 1 any product underflows
     if made.op in ("sum", "nansum") and first is not None:
         of = strip_views(first)
         return of.dtype == "bool" or of.op in COUNTED or (of.op == "mul" and can_be_zero(session, of))

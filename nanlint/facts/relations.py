@@ -63,8 +63,10 @@ def is_test_of(mask: Value, value: Value, depth: int = 5) -> bool:
     """The mask was worked out from the elements of the value."""
     if same(mask, value):
         return True
-    return depth > 0 and mask.made_by is not None and any(
-        is_test_of(part, value, depth - 1) for part in mask.made_by.args.values()
+    return (
+        depth > 0
+        and mask.made_by is not None
+        and any(is_test_of(part, value, depth - 1) for part in mask.made_by.args.values())
     )
 
 

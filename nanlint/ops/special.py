@@ -50,6 +50,24 @@ def bessel(lo: float, hi: float) -> Shape:
     return shape
 
 
+def scaled_bessel_i0(call: Call) -> Interval | None:
+    """`exp(-|x|) I0(x)`: above 0 and at most 1 for finite x; 0 or NaN at infinity."""
+    x = call.range("input")
+    return Interval(0.0, 1.0, lo_open=x is None or x.within(FINITE), nan=x is not None and not x.within(FINITE))
+
+
+def scaled_erfc(call: Call) -> Interval | None:
+    """`exp(x^2) erfc(x)`: falls towards 0, which no finite x reaches; bounds by DLMF 7.8.2."""
+    x = call.range("input")
+    if x is None or x.empty or x.nan:
+        return NONNEGATIVE if x is None else NONNEGATIVE.with_nan()
+    if x.lo < 0 or x.hi == INF:
+        return Interval(0.0, INF if x.lo < 0 else 1.0, lo_open=INF not in x)
+    low = 2 / (math.sqrt(math.pi) * (x.hi + math.hypot(x.hi, math.sqrt(2))))
+    high = 2 / (math.sqrt(math.pi) * (x.lo + math.hypot(x.lo, 2 / math.sqrt(math.pi))))
+    return Interval(low, high)
+
+
 def logarithmic_gamma(call: Call) -> Interval | None:
     """At least -0.1215 on the positive side; +inf at 0 and the negative integers."""
     x = call.range("input")
@@ -104,7 +122,7 @@ OPS: tuple[Op, ...] = (
     op("gammainc", "S", always(UNIT.with_nan()), "input other", also="T.igamma M.igamma", complex="raises"),
     op("gammaincc", "S", always(UNIT.with_nan()), "input other", also="T.igammac M.igammac", complex="raises"),
     op("i0", "TMIJSN", even_at_least_one, trap=EVEN_OVERFLOW, complex="raises", dtype="float"),
-    op("i0e", "S", bessel(0.0, 1.0), complex="raises", dtype="float"),
+    op("i0e", "S", scaled_bessel_i0, complex="raises", dtype="float"),
     op("i1", "S", bessel(-INF, INF), trap=EVEN_OVERFLOW, complex="raises", dtype="float"),
     op("i1e", "S", bessel(-0.2190911, 0.2190911), complex="raises", dtype="float"),
     op("bessel_j0", "S", bessel(-0.40276, 1.0), complex="raises", dtype="float", differentiable=False),
@@ -125,7 +143,7 @@ OPS: tuple[Op, ...] = (
     op("ndtri", "S", nothing, needs=need(OPEN_UNIT, "-inf at 0, inf at 1, nan outside"), complex="raises",
        trap=(at_most(0.0), at_least(1.0)), dtype="float"),
     op("log_ndtr", "S", always(Interval(-INF, 0.0), "input"), complex="raises", dtype="float"),
-    op("erfcx", "S", always(NONNEGATIVE, "input"), trap=at_most(-9.382413), complex="raises", dtype="float"),
+    op("erfcx", "S", scaled_erfc, trap=at_most(-9.382413), complex="raises", dtype="float"),
     op("sinc", "TMIJSN", sine, shield=exactly(0.0), dtype="float"),
     op("zeta", "S", nothing, "input other", complex="raises", dtype="float"),
     op("xlog1py", "S", xlog1py, "input other", needs=need(at_least(-1.0), "nan below -1", "other"), complex="raises",

@@ -1,0 +1,107 @@
+"""Known hazards, as data: what is unsafe is told, what is stable on the same inputs or only believed unsafe is not.
+
+`fixtures/hazards/value_families.json` holds hazards measured on torch 2.13: `unsafe` and `stable` are expressions of
+`args`, `trigger_inputs` the tensors on which the unsafe one fails. Each becomes two programs: a function of annotated
+tensors, and one in which the inputs are literals.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import math
+import re
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT, Check
+
+from nanlint.finding import Confidence
+
+HEAD = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n"
+HEAD += "MHA = nn.MultiheadAttention(4, 1, batch_first=True)\n\n\n"
+HAZARDS = ROOT / "fixtures" / "hazards"
+ENTRIES: list[dict[str, Any]] = json.loads((HAZARDS / "value_families.json").read_text("utf-8"))
+ids = [entry["id"] for entry in ENTRIES]
+NEEDED = 0.85
+
+
+def of_tensors(entry: dict[str, Any], form: str) -> str:
+    """A function whose parameters are annotated; those that the hazard wants in half precision are cast first."""
+    values = eval(entry["trigger_inputs"], {"T": torch.tensor, "torch": torch, "math": math})  # our own data
+    pairs = list(zip(entry["args"], values, strict=True))
+    casts = "".join(f"    {name} = {name}.half()\n" for name, value in pairs if value.dtype == torch.float16)
+    parameters = ", ".join(f"{name}: torch.Tensor" for name in entry["args"])
+    return f"{HEAD}def f({parameters}):\n{casts}    return {entry[form]}\n"
+
+
+def of_literals(entry: dict[str, Any], form: str) -> str:
+    """A function of nothing, in which the inputs stand as literals that want a gradient."""
+    names = ", ".join(entry["args"]) + ("," if len(entry["args"]) == 1 else "")
+    inputs = re.sub(r"\bT\(", "torch.tensor(", entry["trigger_inputs"])
+    wanted = "".join(f"    {name}.requires_grad_(True)\n" for name in entry["args"])
+    return f"{HEAD}def f():\n    {names} = {inputs}\n{wanted}    return {entry[form]}\n"
+
+
+def codes(check: Check, program: str) -> list[str]:
+    return [finding.code for finding in check(program, "f.py", Confidence.LIKELY).findings]
+
+
+def test_unsafe_forms_are_told(check: Check) -> None:
+    missed = [
+        f"{entry['id']}: {entry['unsafe']}"
+        for entry in ENTRIES
+        if not codes(check, of_tensors(entry, "unsafe")) and not codes(check, of_literals(entry, "unsafe"))
+    ]
+    told = 1 - len(missed) / len(ENTRIES)
+    assert told >= NEEDED, "\n".join([f"{told:.0%} of {len(ENTRIES)} are told; missed:", *missed])
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=ids)
+def test_stable_forms_are_not_told(entry: dict[str, Any], check: Check) -> None:
+    assert not codes(check, of_literals(entry, "stable"))
+
+
+def believed_unsafe() -> Iterator[FunctionType]:
+    path = HAZARDS / "believed_unsafe.py"
+    spec = importlib.util.spec_from_file_location("believed_unsafe", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == module.__name__ and name != "zeros":
+            yield function
+
+
+@pytest.mark.parametrize("function", believed_unsafe(), ids=lambda function: function.__name__)
+def test_what_is_believed_unsafe_is_finite(function: FunctionType) -> None:
+    result = function()
+    assert torch.isfinite(result).all()
+    leaves = list(_leaves(result))
+    assert leaves
+    total = result.abs().sum() if result.is_complex() else result.sum()
+    for gradient in torch.autograd.grad(total, leaves, allow_unused=True):
+        assert gradient is None or torch.isfinite(gradient).all()
+
+
+def _leaves(result: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The tensors that want a gradient, from which the result was computed."""
+    todo, seen = [result.grad_fn], set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            yield node.variable
+        todo.extend(following for following, _ in node.next_functions)
+
+
+def test_what_is_believed_unsafe_is_not_told(check: Check) -> None:
+    path = HAZARDS / "believed_unsafe.py"
+    assert not check(path.read_bytes(), path.name, Confidence.LIKELY).findings
