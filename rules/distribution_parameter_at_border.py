@@ -24,10 +24,11 @@ FLOAT32 = (88.72, 103.97)
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "softmax"})
 OVERFLOWING = frozenset({"exp", "exp2"})
-# zero exactly where the first operand is, and never negative where it is not
+SHIFTED = frozenset({"add", "sub"})
 SCALED = frozenset({"sqrt", "square", "pow", "abs", "mul", "div"})
 # zero for all that is negative
-CUT = frozenset({"relu", "relu6", "hardtanh", "clamp", "clamp_min"})
+CUT = frozenset({"relu", "relu6", "hardtanh", "threshold", "elu", "celu", "selu", "clamp", "clamp_min"})
+SPREADS = frozenset({"std", "var", "norm", "vector_norm", "linalg_norm"})
 MASKED = frozenset({"mul", "masked_fill", "where"})
 SAMPLES = frozenset({"sample", "rsample"})
 WEIGHTS = frozenset({"Categorical", "OneHotCategorical", "Multinomial", "multinomial"})
@@ -132,6 +133,9 @@ def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Ite
         confidence = max((d for d in doubts if d is not None), default=None)
         if confidence is None or x is None:
             return
+        if op not in OVERFLOWING and _source(x).op == "parameter":
+            # the usual way to keep a trained number positive
+            confidence = POSSIBLE
         overflows = f" and inf above {high:.3g}" if op in OVERFLOWING else ""
         yield site.report(
             confidence,
@@ -139,7 +143,7 @@ def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Ite
             f"`{site.op}`{_row(site, vanishing)} {_fails(site)}: {CURES[op]}",
             at=vanishing.made_by.place,
             covers=(vanishing.made_by,) if confidence > POSSIBLE else (),
-            defect=("vanishing", x.ident),
+            defect=(op, x.ident),
         )
         return
     confidence, range_ = _doubt(site, value, domain), value.range
@@ -166,23 +170,26 @@ def _doubt(site: Site, value: Value, domain: Interval) -> Confidence | None:
     doubts = [site.runs_past(value, 1.0, (-1,)), site.runs_past(value, domain.hi, (1,)), POSSIBLE]
     if range_ is not None and -INF < range_.lo < 0:
         doubts.append(value.reach)
-    if 0 not in domain and source.range is not None and source.range.lo == 0:
-        # of a root or a square, what it is taken of decides
+    if 0 not in domain and range_ is not None and range_.lo == 0 and source.op in CUT | SPREADS:
         doubts.append(site.doubt(value, domain))
     return max(d for d in doubts if d is not None)
 
 
 def _source(value: Value) -> Value:
-    """What a scale is the root, square or multiple of."""
+    """What a scale is the root, square, positive multiple or shift of."""
     for _ in range(8):
         value = strip_views(value)
-        if value.op not in SCALED:
+        if value.op not in SCALED | SHIFTED or value.made_by is None:
             break
-        parts = [v for v in (value.made_by.args.values() if value.made_by else ()) if v.kind in ("tensor", "unknown")]
+        parts = [v for v in value.made_by.args.values() if v.kind in ("tensor", "unknown") and not _is_factor(v)]
         if len({part.ident for part in parts}) != 1:
             break
         value = parts[0]
     return value
+
+
+def _is_factor(value: Value) -> bool:
+    return value.range is not None and value.range.lo > 0
 
 
 def _vanishing(value: Value) -> Value | None:
