@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 4
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
+FINITE_TESTS = frozenset({"isnan", "isinf", "isfinite"})
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
@@ -91,7 +92,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     elif range_ is not None and not is_integral(dtype):
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
-    grad = _grad(frame, op, inputs)
+    grad = _grad(frame, op, values)
     maybe_empty, of_nothing = False, None
     if any(v.maybe_empty for v in inputs):
         maybe_empty, of_nothing = emptiness.empties(frame.env, op, values)
@@ -104,7 +105,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         grad=grad,
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
-        hazards=frozenset().union(*(v.hazards for v in inputs)) if inputs else frozenset(),
+        hazards=_carried(op, values),
         slopes=frozenset() if grad is False else frozenset().union(*(v.slopes for v in inputs if v.grad is not False)),
         maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
@@ -133,6 +134,13 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         later = result.but(range=op.rest, ident=frame.session.fresh(), dtype=rest)
         result = result.but(items=(result.but(dtype=first), later), kind="tuple")
     return result
+
+
+def _carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
+    """What may not be finite in the result: nothing in a test of just that, nor in what takes the shape of another."""
+    if op.name in FINITE_TESTS:
+        return frozenset()
+    return frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
 
 
 def record(
@@ -332,10 +340,13 @@ def _ident(frame: Frame, op: Op, values: Mapping[str, Value]) -> int:
     return frame.session.intern((op.name, *((name, value.ident) for name, value in values.items())))
 
 
-def _grad(frame: Frame, op: Op, inputs: list[Value]) -> bool | None:
+def _grad(frame: Frame, op: Op, values: Mapping[str, Value]) -> bool | None:
+    asked = values.get("requires_grad")
+    if asked is not None and asked.const is True:
+        return True
     if frame.no_grad or not op.differentiable or op.name == "detach":
         return False
-    grads = {v.grad for v in inputs if v.kind != "number"}
+    grads = {v.grad for v in values.values() if v.kind in ("tensor", "unknown")}
     if True in grads:
         return True
     return None if None in grads else False

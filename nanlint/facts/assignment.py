@@ -9,9 +9,10 @@ import libcst as cst
 from nanlint.facts import narrow, training
 from nanlint.facts.apply import escape, join, record, repair
 from nanlint.facts.builtin import element_of
+from nanlint.facts.emptiness import is_mask
 from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
-from nanlint.facts.value import Operand, Value
+from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE, Interval
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
 
 __all__ = ["assign", "element_of", "rebind"]
+
+NOT_FINITE = frozenset({"isnan", "isinf"})
 
 
 def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
@@ -35,6 +38,8 @@ def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
             escape(value)
         if owner.kind in ("tensor", "unknown") and target.attr.value == "data":
             rebind(frame, target.value, value.but(grad=owner.grad))
+        if owner.kind == "tensor" and target.attr.value == "requires_grad" and value.is_literal:
+            rebind(frame, target.value, owner.but(grad=bool(value.const)))
     elif isinstance(target, (cst.Tuple, cst.List)):
         _unpack(frame, target, value)
     elif isinstance(target, cst.Subscript):
@@ -95,10 +100,9 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     if base.dtype == "float16" and "store" in frame.session.listened:
         record(frame, "store", {"input": Operand(base, target.value), "value": Operand(value, target)}, target, base)
     indices = [frame.evaluate(e.slice.value) if isinstance(e.slice, cst.Index) else None for e in target.slice]
-    mask = next((i for i in indices if i is not None and i.dtype == "bool" and i.kind in ("tensor", "unknown")), None)
-    kept = base
+    mask = next((i for i in indices if i is not None and is_mask(i)), None)
+    kept, env = base, frame.env.copy()
     if mask is not None:
-        env = frame.env.copy()
         narrow.teach(env, mask, False)
         kept = repair(frame, base, target, mask=mask)
         if kept.range is not None and base.hazards:
@@ -106,9 +110,13 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
         if base.ident in env.facts:
             kept = narrowed(kept, env.facts[base.ident])
     merged = join(frame, [kept, value.but(kind="tensor")])
-    if mask is not None and (kept.range is None or 0 in kept.range) and (value.range is None or 0 not in value.range):
+    repairs = mask is not None and mask.op not in NOT_FINITE and (value.range is None or 0 not in value.range)
+    if repairs and (kept.range is None or (0 in kept.range and base.ident not in env.facts)):
         # a mask that writes something else than zero over a divisor is there to repair it
         merged = merged.but(reach=Confidence.POSSIBLE)
+    elif repairs:
+        # what is written is no reason for what is kept to get to its ends
+        merged = merged.but(reach=min(merged.reach, kept.reach))
     if mask is None:
         # which elements were written over is not known
         merged = merged.but(reach=min(Confidence.LIKELY, merged.reach))
@@ -118,6 +126,9 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
         maybe_empty=base.maybe_empty, tensor_if=base.tensor_if + ((base.ident,) if base.kind == "unknown" else ()),
         hazards=kept.hazards,
     )  # fmt: skip
+    if mask is not None:
+        operands = {"input": kept, "mask": mask, "value": value}
+        result = result.but(made_by=Application("masked_fill", operands, frame.place(target)))
     rebind(frame, target.value, result)
 
 

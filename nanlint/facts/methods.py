@@ -127,6 +127,17 @@ def _itself(
     return base.value
 
 
+def _requires_grad(
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+) -> Value | None:
+    asked = positional[0].value if positional else keywords["requires_grad"].value if keywords else None
+    if base.value.kind not in TENSORLIKE or (asked is not None and not asked.is_literal):
+        return base.value
+    value = base.value.but(grad=asked is None or bool(asked.const))
+    rebind(frame, base.node, value)
+    return value
+
+
 def _item(
     frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
 ) -> Value | None:
@@ -237,7 +248,7 @@ def _get(
 
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
-    "requires_grad_": _itself, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
+    "requires_grad_": _requires_grad, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
     "view": _view,
     "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
