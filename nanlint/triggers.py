@@ -21,7 +21,7 @@ SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "
 # no hazard either but for what goes in, of which the sign of "model-call" speaks
 LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
-    lstm_cell gru gru_cell""".split()
+    lstm_cell gru gru_cell multi_head_attention""".split()
 )
 # by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
 # that start with a literal are found fast, an alternation is not.

@@ -21,7 +21,7 @@ SPREADS = frozenset({"std", "var"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
 
 
-@rule("NAN201", at="div reciprocal rsqrt pow", kind="division")
+@rule("NAN201", at="div reciprocal rsqrt pow", kind="division", over="spread-of-one-sample")
 def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     """
     Division by a tensor that can hold zero.
@@ -81,10 +81,13 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     if site.only_underflows(x.value):
         confidence = POSSIBLE
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
+    made = strip_views(x.value)
+    spread = (made.made_by,) if made.made_by is not None and made.op in SPREADS and confidence > POSSIBLE else ()
     yield site.report(
         confidence,
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
         at=site.place,
+        covers=spread,
     )
 
 

@@ -22,7 +22,7 @@ SMALLEST = frozenset({"min", "amin"})
 MEANS = frozenset({"mean", "nanmean", "median"})
 
 
-@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor sqrt-gradient-at-zero")
+@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor sqrt-gradient-at-zero spread-of-one-sample")
 def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     """
     A tensor divided by its own sum, norm, spread or range without a guard.
@@ -55,22 +55,19 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    With an eps the rule says no more by default, although `std` of one sample stays `nan`: that is a `possible`
-    finding, unless the number of samples is tested or `unbiased=False` is given.
+    With an eps the rule says no more, although `std` of one sample stays `nan`: of that `spread-of-one-sample` speaks.
     """
     above, below = site.value("input"), site.value("other")
     if above is None or below is None or site.is_repaired or above.kind == "number":
         return
     found = _scale(below)
     if found is None:
-        yield from _of_one_sample(site, above, below)
         return
     of, what, when, cure = found
     if not any(same(of, part) for part in _parts(above)):
         return
     confidence = site.doubt(below, NONZERO)
     if confidence is None:
-        yield from _of_one_sample(site, above, below)
         return
     if site.only_underflows(of) or (what == "sum" and site.is_foreign(of)):
         confidence = POSSIBLE
@@ -81,14 +78,17 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         confidence,
         f"`{scaled}` is divided by its own {what} `{divisor}`, which is 0 {when}: {cure}",
         at=site.place,
-        # the infinite slope of a root at zero is the same defect, with the same cure
+        # the infinite slope of a root at zero, or a single sample, is the same defect
         covers=_roots(below),
     )
 
 
 def _roots(value: Value) -> tuple[Application, ...]:
     made = strip_views(value)
-    return (made.made_by,) if made.made_by is not None and made.op in ("sqrt", "pow") else ()
+    if made.made_by is None or made.op not in ("sqrt", "pow", "std", "var"):
+        return ()
+    below = first_arg(made)
+    return (made.made_by,) if below is None else (made.made_by, *_roots(below))
 
 
 def _scale(value: Value) -> tuple[Value, str, str, str] | None:
@@ -148,27 +148,3 @@ def _parts(value: Value) -> Iterator[Value]:
         if value.op == "mul" and inner.kind == "number":
             inner = value.arg("other") or inner
         value = inner
-
-
-def _of_one_sample(site: Site, above: Value, below: Value) -> Iterator[Report]:
-    """`std` plus an eps: still nan when there is but one sample."""
-    made = strip_views(below)
-    spread = strip_views(first_arg(made) or made) if made.op in ("add", "clamp", "clamp_min") else made
-    of = first_arg(spread)
-    if (
-        spread.op != "std"
-        or of is None
-        or site.marked("several", of)
-        or not any(same(of, part) for part in _parts(above))
-    ):
-        return
-    for name in ("unbiased", "correction", "ddof"):
-        given = spread.arg(name)
-        if given is not None and given.is_literal and not given.const:
-            return
-    yield site.report(
-        POSSIBLE,
-        f"`{site.show(site.operands['other'])}` is nan for a single sample, eps or not: give `unbiased=False`, or test "
-        "the number of samples first",
-        at=site.place,
-    )

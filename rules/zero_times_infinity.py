@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nanlint.api import INF, LIKELY, Confidence, Operand, Report, Site, Value, first_arg, rule
+from nanlint.api import INF, LIKELY, Confidence, Operand, Report, Site, Value, fills, first_arg, rule
 
 CARRIED = frozenset(
     """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat
@@ -9,6 +9,7 @@ CARRIED = frozenset(
     log10 sqrt abs relu masked_fill
     where full full_like new_full tensor as_tensor fill_ index_fill scatter""".split()
 )
+MASKED = frozenset({"log_softmax", "logsumexp"})
 DEPTH = 10
 
 
@@ -81,7 +82,9 @@ def _is_infinite(value: Value) -> Confidence | None:
         return None
     if range_.point is not None:
         return value.reach
-    return value.reach if not value.hazards and _comes_from_fill(value, DEPTH) else None
+    # a row that is masked throughout is a defect of its own, beside the single elements that are -inf
+    own = all(site.op in MASKED for site in value.hazards)
+    return value.reach if own and _comes_from_fill(value, DEPTH) else None
 
 
 def _comes_from_fill(value: Value, depth: int) -> bool:
@@ -92,6 +95,8 @@ def _comes_from_fill(value: Value, depth: int) -> bool:
     if made is None or value.range.point is not None:
         return value.range.point is not None or value.items is not None
     if made.op == "growth":
+        return True
+    if made.op == "log_softmax" and any(True for logits in made.args.values() for _ in fills(logits)):
         return True
     if depth and made.op in CARRIED:
         return any(

@@ -16,7 +16,7 @@ from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
 from nanlint.facts.methods import SPECIAL_METHODS
 from nanlint.facts.modules import construct
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
-from nanlint.facts.value import Application, Module, Operand, Value
+from nanlint.facts.value import Application, Module, Operand, Value, literal
 from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
@@ -170,6 +170,9 @@ def dotted_call(
     if not bound and op.parameters and op.parameters[0] == "input":
         return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
     bound = gathered(frame, op, bound)
+    if numpy and op.name in ("std", "var"):
+        # numpy divides by n, torch by n - 1
+        bound.setdefault("ddof", Operand(literal(0, frame.session.intern(("const", "0"))), node))
     if name.startswith("torch.Tensor."):
         numpy = False
     if not numpy and op.parameters and op.parameters[0] in ("input", "condition"):

@@ -232,6 +232,9 @@ def tested(env: Env, value: Value) -> Value:
     """The value, behind a comparison of it with a limit that is not known, or behind a count of its elements."""
     if value.maybe_empty and known_nonempty(env, value):
         value = value.but(maybe_empty=False, alternatives=())
+    if value.alternatives and ("several", value.ident) in env.marks:
+        # what was counted is the whole, not one of the branches that meet here
+        value = value.but(alternatives=())
     value = without_nan(env, value)
     unsure = value.reach > Confidence.POSSIBLE and value.kind in ("tensor", "unknown")
     if unsure and ("tested", value.ident) in env.marks:

@@ -168,6 +168,9 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
             if how != "eq" and other.kind in ("number", "unknown"):
                 # a limit that is not known is taken for the guard that it nearly always is
                 env.mark("tested", one.ident)
+                counted = first_arg(one) if how in ("gt", "ge") and one.op in COUNTS else None
+                if counted is not None:
+                    _mark(env, "several", counted)
             continue
         range_: Interval | None = None
         if how == "lt":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from nanlint.facts.masking import fills
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -23,6 +24,7 @@ from nanlint.interval import (
     FINITE_NONNEGATIVE,
     FINITE_NONPOSITIVE,
     FINITE_POSITIVE,
+    INF,
     NONNEGATIVE,
     NONZERO,
     POSITIVE,
@@ -256,6 +258,15 @@ def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confid
     return None
 
 
+def _log_softmax(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """What was masked with -inf stays -inf."""
+    value = values.get("input")
+    if value is None or next(fills(value), None) is None:
+        return None
+    known = range_ is not None and -INF in range_
+    return Interval(-INF, 0.0, nan=True), reach if known else Confidence.LIKELY
+
+
 def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     """The mean of exponentials of which one is 1: positive, whatever their number."""
     value = values.get("input")
@@ -269,4 +280,5 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
     "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+    "log_softmax": _log_softmax,
 }  # fmt: skip
