@@ -151,7 +151,7 @@ def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Ite
         return
     lies = f"lies in {range_}{site.because(value)}" if range_ is not None else "is not known to lie there"
     cure = "clamp it" if domain != POSITIVE else "add an eps to it, or clamp it to a positive minimum"
-    if range_ is None or range_.lo < 0:
+    if confidence > POSSIBLE and (range_ is None or range_.lo < 0):
         cure = "pass it as logits" if name == "probs" else cure if 0 in domain else "use softplus of it plus an eps"
     yield site.report(
         confidence,
@@ -165,6 +165,8 @@ def _doubt(site: Site, value: Value, domain: Interval) -> Confidence | None:
     range_, source = value.range, _source(value)
     if range_ is not None and range_.without_nan().within(domain):
         return None
+    if range_ is not None and not range_.meets(domain):
+        return value.reach
     if source.made_by is None:
         return POSSIBLE
     doubts = [site.runs_past(value, 1.0, (-1,)), site.runs_past(value, domain.hi, (1,)), POSSIBLE]

@@ -74,6 +74,8 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
     if len(value.alternatives) > 1:
         parts = [attribute(frame, Operand(v, base.node), name, node) for v in value.alternatives]
         return join(frame, [p for p in parts if p is not None]) if None not in parts else None
+    if name == "base_dist":
+        return inner_distribution(value)
     family = _family(value)
     if name in ("probs", "logits") and family.probs:
         return _probabilities(frame, value, family, name, node)

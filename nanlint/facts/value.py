@@ -48,12 +48,13 @@ class Reason:
 class Value:
     """All that is known of one expression; never changed once made (`frozen=True` costs five times as much).
 
-    `range` is None when nothing is known, which is not the same as all floats. `reach` says how sure it is that
-    the program gets to the ends of the range (or, without a range, to arbitrary numbers). `ident` is the value
-    number: two expressions with the same one are equal element by element. `dtype` is None when several are
-    possible. `grad`: can a gradient flow back to here (None: unknown). `hazards` are the sites whose non-finite
-    result may still be inside; `slopes` those whose infinite or NaN gradient flows back from here. `maybe_empty`: a
-    selection that may hold no element. `alternatives` are the values of the branches that were joined here.
+    `range` is None when nothing is known, which is not the same as all floats; that of a distribution is what it
+    draws. `reach` says how sure it is that the program gets to the ends of the range (or, without a range, to
+    arbitrary numbers). `ident` is the value number: two expressions with the same one are equal element by element.
+    `dtype` is None when several are possible. `grad`: can a gradient flow back to here (None: unknown). `hazards` are
+    the sites whose non-finite result may still be inside; `slopes` those whose infinite or NaN gradient flows back
+    from here. `maybe_empty`: a selection that may hold no element. `alternatives` are the values of the branches that
+    were joined here.
     """
 
     kind: Kind = "unknown"
