@@ -37,9 +37,11 @@ def check(
     looked up in `modules`, when a definition that is run asks for it.
     """
     try:
-        source = Source(data, path)
-        with _deep_recursion(), closing(source):
-            return _check(source, rules, confidence, noqa, modules)
+        with _deep_recursion():
+            if modules is not None:
+                return _check(modules.open(data, path), rules, confidence, noqa, modules)
+            with closing(Source(data, path)) as source:
+                return _check(source, rules, confidence, noqa, None)
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)

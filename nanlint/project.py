@@ -14,19 +14,22 @@ from nanlint.source import Source, SourceError
 # what is not.
 LookedAt = Mapping[str, "str | None"]
 FOREIGN_FOLDERS = ("site-packages", "dist-packages")
-MAX_SOURCES = 64
 MAX_BYTES = 400_000
+MAX_HELD_BYTES = 8_000_000
 
 
 @dataclass(slots=True)
 class _Held:
-    stamp: tuple[int, int]
-    digest: str
+    """A file as it was read, with its change time and size on disk where it came from there."""
+
     source: Source | None
+    size: int
+    stamp: tuple[int, int] | None = None
+    digest: str = ""
 
 
 _held: OrderedDict[str, _Held] = OrderedDict()
-"""The files that were read last, by absolute path; the one that was used last stands last."""
+"""The files that were checked or imported last, by absolute path; the one that was used last stands last."""
 
 
 def digest_of(data: bytes) -> str:
@@ -48,24 +51,38 @@ class Project:
         self._found: dict[tuple[str, str], Source | None] = {}
         self._roots: dict[str, list[str]] = {}
 
+    def open(self, data: bytes, path: str) -> Source:
+        """The file that is checked, with its index where it has been imported before. Raises SourceError."""
+        held = _held.get(self._path)
+        if held is not None and held.source is not None and held.source.data == data:
+            self._checked = held.source
+            self._checked.path = path
+            _held.move_to_end(self._path)
+            return self._checked
+        self._checked = Source(data, path)
+        if held is not None:
+            _close(_held.pop(self._path))
+        return self._checked
+
     def find(self, name: str, asker: Source) -> Source | None:
         """The file of the module that `asker` calls by that dotted name; see `nanlint.source.Modules`."""
-        path = os.path.abspath(asker.path)
-        if path == self._path:
-            self._checked = asker
-        key = (os.path.dirname(path), name)
+        key = (os.path.dirname(os.path.abspath(asker.path)), name)
         if key not in self._found:
             self._found[key] = self._find(*key)
         return self._found[key]
 
     def close(self) -> None:
-        """Let go of the files that were read longest ago; the others are kept for the next check."""
+        """Let go of the files that were used longest ago; the others are kept for the next check."""
+        if self._checked is not None:
+            self._checked.forget_trees()
+            _held.setdefault(self._path, _Held(self._checked, len(self._checked.data)))
         self._checked = None
         self._found.clear()
-        while len(_held) > MAX_SOURCES:
+        size = sum(held.size for held in _held.values())
+        while size > MAX_HELD_BYTES:
             _, oldest = _held.popitem(last=False)
-            if oldest.source is not None:
-                oldest.source.close()
+            size -= oldest.size
+            _close(oldest)
 
     def _find(self, folder: str, name: str) -> Source | None:
         body = name.lstrip(".")
@@ -112,18 +129,31 @@ class Project:
             return self._checked
         try:
             stat = os.stat(path)
+            stamp = (stat.st_mtime_ns, stat.st_size)
             held = _held.get(path)
-            if held is None or held.stamp != (stat.st_mtime_ns, stat.st_size):
-                if held is not None and held.source is not None:
-                    held.source.close()
-                with open(path, "rb") as stream:
-                    data = stream.read()
-                held = _held[path] = _Held((stat.st_mtime_ns, stat.st_size), digest_of(data), _source(data, path))
+            if held is None or held.stamp != stamp:
+                held = _held[path] = _read_again(path, stamp, held)
         except OSError:
             return None
         _held.move_to_end(path)
         self.looked_at[path] = held.digest
         return held.source
+
+
+def _read_again(path: str, stamp: tuple[int, int], before: _Held | None) -> _Held:
+    """Raises OSError."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    if before is not None and before.source is not None:
+        if before.source.data == data:
+            return _Held(before.source, len(data), stamp, digest_of(data))
+        _close(before)
+    return _Held(_source(data, path), len(data), stamp, digest_of(data))
+
+
+def _close(held: _Held) -> None:
+    if held.source is not None:
+        held.source.close()
 
 
 def _source(data: bytes, path: str) -> Source | None:

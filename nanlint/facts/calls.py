@@ -12,7 +12,8 @@ from nanlint.facts.apply import apply, escape, join, know_tensor, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
 from nanlint.facts.binding import bind_op, gathered
-from nanlint.facts.functions import FunctionRef, Instance, instantiate, invoke
+from nanlint.facts.classes import instantiate
+from nanlint.facts.functions import FunctionRef, Instance, invoke
 from nanlint.facts.methods import SPECIAL_METHODS
 from nanlint.facts.modules import construct
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign

@@ -1,13 +1,17 @@
-"""The classes of the index as values, and what they extend."""
+"""The classes of the index as values, what they extend, and new objects of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.functions import ClassRef, FunctionRef
+import libcst as cst
+
+from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
+from nanlint.facts.value import Operand, Value
 
 if TYPE_CHECKING:
-    from nanlint.facts.frame import Session
+    from nanlint.facts.frame import Frame, Session
     from nanlint.source import ClassEntry, Source
 
 
@@ -50,3 +54,30 @@ def imported_base(session: Session, source: Source, text: str) -> ClassRef | str
     full = f"{known}.{rest}" if rest else known
     found = session.find_import(source, full) if session.find_import is not None else None
     return found.ref if found is not None and isinstance(found.ref, ClassRef) else full
+
+
+def instantiate(
+    frame: Frame,
+    cls: ClassRef,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    node: cst.CSTNode,
+    starred: bool,
+) -> Value:
+    """A new object of a class of the file."""
+    made = Value("instance", ident=frame.session.fresh(), ref=Instance(cls))
+    init = cls.method("__init__")
+    if init is not None:
+        bound = init.bind(made)
+        made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
+    elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
+        for key, operand in keywords.items():
+            made.ref.attrs[key] = operand.value
+    return made
+
+
+def _class_decorators(cls: ClassRef) -> list[str]:
+    node: Any = cls.entry.node if cls.entry is not None and cls.entry.is_readable else None
+    if not isinstance(node, cst.ClassDef):
+        return []
+    return [cst.Module([]).code_for_node(d.decorator) for d in node.decorators]

@@ -24,7 +24,8 @@ MAX_DEPTH = 3
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 1_000
 MAX_INLINED_ROWS = 100
-MAX_FOLLOWED_ROWS = 40
+MAX_FOLLOWED_ROWS = 12
+MAX_FOLLOWED_STEPS = 200
 
 
 class GiveUp(Exception):
@@ -101,6 +102,7 @@ class Session:
     fixed: dict[Hashable, Value] = field(default_factory=dict)
     steps: int = 0
     inlined: int = 0
+    followed: int = 0
     counter: int = 0
 
     def fresh(self) -> int:
@@ -201,6 +203,8 @@ class Frame:
             raise GiveUp
         if self.calls:
             session.inlined += 1
+            if not self.is_here:
+                session.followed += 1
         evaluator = session.evaluators.get(type(node))
         if evaluator is None:
             return self.unknown()

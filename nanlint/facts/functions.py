@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from nanlint.facts import autocast
 from nanlint.facts.apply import escape, join
-from nanlint.facts.frame import MAX_DEPTH, MAX_FOLLOWED_ROWS, MAX_INLINED_ROWS, MAX_INLINED_STEPS, Env, Frame, Session
+from nanlint.facts.frame import (
+    MAX_DEPTH,
+    MAX_FOLLOWED_ROWS,
+    MAX_FOLLOWED_STEPS,
+    MAX_INLINED_ROWS,
+    MAX_INLINED_STEPS,
+    Env,
+    Frame,
+    Session,
+)
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
@@ -20,7 +30,9 @@ from nanlint.finding import Confidence
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
+NO_TENSOR = re.compile(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 GRADLESS = ("no_grad", "inference_mode")
+METRIC = ("update", "compute")
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +67,15 @@ class FunctionRef:
     @property
     def rows(self) -> int:
         return self.definition.last_row - self.definition.first_row if self.definition is not None else 0
+
+    @property
+    def is_helper(self) -> bool:
+        """Short, and not said to give anything but tensors: worth following into another file."""
+        if self.definition is None:
+            return True
+        limit = MAX_FOLLOWED_ROWS * 2 if self.name == "__init__" else MAX_FOLLOWED_ROWS
+        code = self.definition.code
+        return code.count("\n") <= limit and (self.name == "__init__" or NO_TENSOR.search(code) is None)
 
     @property
     def decorators(self) -> Sequence[str]:
@@ -114,7 +135,8 @@ class ClassRef:
         return None
 
     def attribute(self, name: str) -> Value | None:
-        if name in self.attributes:
+        is_said = self.run_body is None or self.entry is None or name in self.entry.code
+        if is_said and name in self.attributes:
             return self.attributes[name]
         for base in self.bases:
             if isinstance(base, ClassRef) and (found := base.attribute(name)) is not None:
@@ -276,14 +298,28 @@ def _is_followed(session: Session, ref: FunctionRef) -> bool:
     """The function is short enough to be run again for each call; others are looked at by themselves."""
     if ref.where.source is session.source:
         return ref.rows <= MAX_INLINED_ROWS
-    return ref.rows <= MAX_FOLLOWED_ROWS and ref.where.is_readable
+    if session.followed > MAX_FOLLOWED_STEPS or (session.muted and ref.name != "__init__"):
+        return False
+    return ref.is_helper and ref.where.is_readable
 
 
 def runs_without_grad(ref: FunctionRef) -> bool:
     """Autograd does not see the body: `@torch.no_grad()`, or the forward of an autograd Function."""
     if any(d.rsplit(".", 1)[-1] in GRADLESS for d in ref.decorators):
         return True
-    return ref.owner is not None and ref.owner.is_a("torch.autograd.Function", "autograd.Function", "Function")
+    if ref.owner is None:
+        return False
+    return _is_of_metric(ref) or ref.owner.is_a("torch.autograd.Function", "autograd.Function", "Function")
+
+
+def _is_of_metric(ref: FunctionRef) -> bool:
+    """A metric class by its pair of methods: what it keeps of each batch, and what it makes of that at the end.
+
+    torchmetrics runs `update` without gradient, so that its state has none; ignite and others do the same.
+    """
+    owner = ref.owner
+    pair = owner is not None and all(owner.method(name) is not None for name in METRIC)
+    return pair and owner is not None and ref.name in METRIC and "torch.nn.Module" not in owner.ancestors
 
 
 def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
@@ -295,30 +331,3 @@ def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
     if falls_through and not returns:
         return Value("none", ident=frame.session.intern(("const", "None")), const=None, reach=Confidence.CERTAIN)
     return join(frame, returns) if returns else frame.unknown()
-
-
-def instantiate(
-    frame: Frame,
-    cls: ClassRef,
-    positional: Sequence[Operand],
-    keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
-    starred: bool,
-) -> Value:
-    """A new object of a class of the file."""
-    made = Value("instance", ident=frame.session.fresh(), ref=Instance(cls))
-    init = cls.method("__init__")
-    if init is not None:
-        bound = init.bind(made)
-        made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
-    elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
-        for key, operand in keywords.items():
-            made.ref.attrs[key] = operand.value
-    return made
-
-
-def _class_decorators(cls: ClassRef) -> list[str]:
-    node: Any = cls.entry.node if cls.entry is not None and cls.entry.is_readable else None
-    if not isinstance(node, cst.ClassDef):
-        return []
-    return [cst.Module([]).code_for_node(d.decorator) for d in node.decorators]

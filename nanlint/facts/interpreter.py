@@ -93,7 +93,7 @@ def run_nested(session: Session) -> None:
 
 
 def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> None:
-    session.steps = session.inlined = 0
+    session.steps = session.inlined = session.followed = 0
     frame = Frame(
         session, ref.where, Env(), outer if outer is not None else ref.closure, owner=ref.owner,
         no_grad=runs_without_grad(ref), qualname=ref.name,

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nanlint.facts.classes import class_of_entry
-from nanlint.facts.frame import MAX_FOLLOWED_ROWS, Env, Frame, GiveUp
+from nanlint.facts.frame import Env, Frame, GiveUp
 from nanlint.facts.functions import ClassRef, FunctionRef
 from nanlint.facts.value import Value, literal
 
@@ -113,11 +113,10 @@ def member(session: Session, home: Source, name: str) -> Value | None:
     """What a module of the project calls by that name; None where that is nothing that can be followed."""
     index = home.index
     definition = index.functions.get(name)
-    if definition is not None and definition.last_row - definition.first_row > MAX_FOLLOWED_ROWS:
-        return None
     frame = Frame(session, index.module, Env(), qualname="<module>")
     if definition is not None or name in index.classes:
-        return global_value(frame, name)
+        value = global_value(frame, name)
+        return value if value.kind == "class" or value.ref.is_helper else None
     found: Value | None = None
     if name in index.imports:
         target = index.imports[name]

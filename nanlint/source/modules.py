@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 class Modules(Protocol):
     """The modules of the project that the checked file belongs to."""
 
+    def open(self, data: bytes, path: str) -> Source:
+        """The file that is checked. Raises SourceError."""
+
     def find(self, name: str, asker: Source) -> Source | None:
         """The file of the module of that dotted name, as the file `asker` imports it, leading dots for relative names.
 

@@ -67,8 +67,8 @@ class Source:
     @property
     def name(self) -> str:
         """The name of the file, with that of its folder where it stands for the folder."""
-        folder, name = os.path.split(self.path)
-        return f"{os.path.basename(folder)}/{name}" if self.is_package and folder else name
+        folder, name = os.path.split(os.path.abspath(self.path))
+        return f"{os.path.basename(folder)}/{name}" if self.is_package else name
 
     @property
     def is_package(self) -> bool:
@@ -147,6 +147,14 @@ class Source:
         Raises KeyError for a node of another tree.
         """
         return unit.span(node)
+
+    def forget_trees(self) -> None:
+        """Let go of what only a check of the file itself needs; what it defines is kept for those that import it."""
+        index: Index | None = self.__dict__.get("index")
+        for unit in (*index.found, *index.classes.values()) if index is not None else ():
+            unit.__dict__.pop("_parsed", None)
+        for name in ("whole", "suppressions", "_row_starts"):
+            self.__dict__.pop(name, None)
 
     def close(self) -> None:
         """Let go of index and trees, which refer back to the file, so that they are freed now; see Session.close."""
