@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import apply, join, know_tensor
+from nanlint.facts.apply import Operands, apply, join, know_tensor
 from nanlint.facts.binding import bind_op
 from nanlint.facts.value import ABSENT, Application, Operand, Value
 from nanlint.finding import Confidence
@@ -58,7 +58,7 @@ def method(
     family = _family(value)
     if name in SAMPLES:
         source = drawn_by(value)
-        dtype = "int64" if source.op == "Categorical" else value.dtype
+        dtype = "int64" if _name(source) == "Categorical" else value.dtype
         return result.but(range=source.range, reach=source.reach, dtype=dtype)
     result = result.but(dtype=value.dtype)
     if name == "log_prob" and family.discrete:
@@ -89,7 +89,7 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
     if name not in MOMENTS | SPREADS:
         return None
     source = drawn_by(value)
-    known = source.range if source.op not in HEAVY else None
+    known = source.range if _name(source) not in HEAVY else None
     reach = Confidence.POSSIBLE
     if name in SPREADS and known is not None:
         known = FINITE_NONNEGATIVE if family.discrete else FINITE_POSITIVE
@@ -98,6 +98,24 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
         "tensor", known, reach, ident, value.dtype, value.grad, Application(name, {"input": value}, frame.place(node)),
         hazards=value.hazards, slopes=value.slopes,
     )  # fmt: skip
+
+
+def of_annotation(frame: Frame, text: str) -> Value | None:
+    """An argument whose annotation says that it is a distribution of torch; None for any other."""
+    head, _, rest = text.partition(".")
+    imported = frame.session.source.index.imports.get(head, "")
+    dotted = f"{imported}.{rest}" if rest else imported
+    if dotted.startswith("torch.distributions.") and dotted.endswith(".Distribution"):
+        return frame.unknown(kind="distribution", ref="Distribution")
+    op = by_spelling(dotted)
+    if op is None or op.returns != "distribution":
+        return None
+    return frame.unknown(kind="distribution", ref=op.name, range=op.shape(Operands({})), reach=op.attains)
+
+
+def _name(value: Value) -> str:
+    """The class of the distribution, by what has made it or by its annotation."""
+    return value.op or (value.ref if isinstance(value.ref, str) else "")
 
 
 def drawn_by(value: Value) -> Value:
@@ -132,14 +150,14 @@ def last_transform(value: Value) -> Value | None:
 def family_of(value: Value) -> tuple[Value, Family]:
     """The distribution or transform that decides where log_prob and icdf are finite, and what is known of it."""
     made = drawn_by(value)
-    return made, DISTRIBUTIONS.get(made.op, NOTHING)
+    return made, DISTRIBUTIONS.get(_name(made), NOTHING)
 
 
 def _family(value: Value) -> Family:
     """What is known of the distribution itself, seen through `Independent`."""
     while value.op == "Independent" and (inner := inner_distribution(value)) is not None:
         value = inner
-    return DISTRIBUTIONS.get(value.op, NOTHING)
+    return DISTRIBUTIONS.get(_name(value), NOTHING)
 
 
 def _probabilities(frame: Frame, value: Value, family: Family, name: str, node: cst.CSTNode) -> Value | None:
@@ -154,6 +172,10 @@ def _probabilities(frame: Frame, value: Value, family: Family, name: str, node: 
             range=UNIT, reach=Confidence.LIKELY, ident=frame.session.intern(("probs", value.ident)),
             made_by=Application("probs", {"input": value}, frame.place(node)),
         )  # fmt: skip
+    if name == "probs" and logits is None:
+        return frame.session.once(
+            ("probs", value.ident), lambda ident: Value("tensor", UNIT, Confidence.LIKELY, ident, grad=value.grad)
+        )
     if given is not None or logits is None or logits.kind not in ("tensor", "unknown"):
         return None
     if name == "logits" and family.probs == "sigmoid":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from nanlint.facts import distributions
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.value import ABSENT, Module, Value
@@ -59,6 +60,8 @@ def annotated_text(frame: Frame, text: str) -> Value:
         return frame.unknown(kind="number")
     if TEXT.search(text) and not tensor:
         return frame.unknown(kind="string")
+    if (known := distributions.of_annotation(frame, text)) is not None:
+        return known
     if OBJECT.fullmatch(text) and text.rsplit(".", 1)[-1] not in ("Any", "Array", "Self", "Module"):
         return frame.unknown(kind="instance")
     return frame.unknown()
