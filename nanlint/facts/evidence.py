@@ -44,6 +44,8 @@ RISING = PICKS | frozenset(
 )
 JOINS = frozenset({"where", "masked_fill", "cat", "stack", "maximum", "minimum"})
 PRODUCTS = frozenset({"mul", "div", "matmul", "mm", "bmm", "mv", "dot", "einsum"})
+# what is filled in by `where` or `masked_fill` is chosen to be harmless
+MIXES = RISING | PRODUCTS | frozenset("add sub neg cat stack maximum minimum".split())
 COUNTED = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or", "isfinite", "isnan"}
 )
@@ -161,12 +163,7 @@ def gets_to_border(session: Session, value: Value, depth: int = DEPTH) -> bool:
         return False
     if op == "network" or _is_cosine(value):
         return True
-    if _is_part_of_argument(session, value):
-        return False
-    # what is filled in is chosen to be harmless
-    return (op in ("add", "sub", "neg", "cat", "stack", "maximum", "minimum") or op in RISING | PRODUCTS) and any(
-        gets_to_border(session, part, depth - 1) for part in _tensors(value)
-    )
+    return op in MIXES and any(gets_to_border(session, part, depth - 1) for part in _tensors(value))
 
 
 def _is_held_back(value: Value) -> bool:

@@ -248,9 +248,8 @@ def _get(
 
 SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
-    "requires_grad_": _requires_grad, "item": _item, "size": _size, "numel": _numel, "nelement": _numel, "backward": _backward,
-    "view": _view,
-    "is_complex": _is_complex, "append": _append,
+    "requires_grad_": _requires_grad, "item": _item, "size": _size, "numel": _numel, "nelement": _numel,
+    "backward": _backward, "view": _view, "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
     **{name: _cast(name) for name in CASTS},
 }  # fmt: skip

@@ -18,6 +18,7 @@ LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
 ORIGIN_DEPTH = 10
+CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 SUMS = frozenset({"sum", "nansum", "einsum"})
 
@@ -108,9 +109,11 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
         return True
     if value.made_by is None or depth == 0:
         return False
+    inner = first_arg(value)
     if value.op in MASKED_AT_ZERO:
         return True
-    inner = first_arg(value)
+    if value.op in CLAMPS and inner is not None:
+        return is_flat_at(value, (0.0,)) or is_shielded_at_zero(inner, depth - 1)
     op = TABLE.get(value.op)
     if op is not None and op.shield and inner is not None:
         return op.shields(at_most(0.0) if inner.range is None else inner.range.meet(at_most(0.0)))
@@ -158,9 +161,24 @@ def is_filled(value: Value) -> bool:
 
 
 def is_flat_at(value: Value, ends: tuple[float, ...]) -> bool:
-    """The op that made the value, such as hardtanh, lets no gradient through where it gives one of these."""
-    op = TABLE.get(strip_views(value).op)
+    """The op that made the value, such as hardtanh, lets no gradient through where it gives one of these.
+
+    A limit lets it through at the limit itself, and blocks it for what was beyond.
+    """
+    made = strip_views(value)
+    inner, op = first_arg(made), TABLE.get(made.op)
+    if made.op in CLAMPS and inner is not None:
+        return not any(_attains(inner, end) for end in ends)
     return op is not None and all(op.shields(exactly(end)) for end in ends)
+
+
+def _attains(value: Value, point: float) -> bool:
+    """An element may be that number; those of a literal tensor are known one by one."""
+    made = strip_views(value)
+    listed = first_arg(made)
+    if made.op == "tensor" and listed is not None and listed.items:
+        return any(item.number is None or item.number == point for item in listed.items)
+    return value.range is None or point in value.range
 
 
 def _nonnegative(value: Value) -> bool:
