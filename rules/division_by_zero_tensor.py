@@ -67,7 +67,9 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     if site.op == "pow" and (exponent is None or exponent >= 0):
         return
     rooted = site.op == "rsqrt" or (exponent is not None and exponent != int(exponent))
-    if rooted and site.doubt(x.value, NONNEGATIVE) is not None:
+    negative = site.doubt(x.value, NONNEGATIVE) if rooted else None
+    if negative is not None and negative >= confidence:
+        # sqrt-of-negative speaks
         return
     if _some_are_true(site, x.value):
         return

@@ -1,6 +1,18 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONNEGATIVE, Report, Site, Value, first_arg, is_square, reduction_of, rule, same, strip_views
+from nanlint.api import (
+    NONNEGATIVE,
+    NONZERO,
+    Report,
+    Site,
+    Value,
+    first_arg,
+    is_square,
+    reduction_of,
+    rule,
+    same,
+    strip_views,
+)
 
 MEANS = frozenset({"mean", "sum", "avg_pool2d", "avg_pool1d", "conv2d", "conv1d"})
 
@@ -48,10 +60,15 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
         if power is None or power == int(power):
             return
         what = f"the power {power:.4g}"
+        divides = power < 0
     else:
         what = f"`{site.op}`"
+        divides = site.op == "rsqrt"
     confidence = site.doubt(x.value, NONNEGATIVE)
     if confidence is None or site.is_repaired or x.value.is_complex:
+        return
+    if divides and (site.doubt(x.value, NONZERO) or confidence) > confidence:
+        # division-by-zero-tensor speaks, which is surer of its zero
         return
     if _is_variance(x.value):
         yield site.report(

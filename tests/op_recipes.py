@@ -230,7 +230,7 @@ def cases(names: Callable[[Op], bool] = lambda op: True) -> Iterator[Case]:
             tensors = ("input",)
             if needed and needed[0] in TENSORS and needed[0] not in consts:
                 tensors = ("input", "tensor1", "tensor2") if needed[0] == "tensor1" else ("input", needed[0])
-            yield Case(op, found, tensors, consts, 2 if op.name in ("std", "var") else 1)
+            yield Case(op, found, tensors, consts, 2 if op.name in ("std", "var", "std_mean", "var_mean") else 1)
 
 
 def missing_from_op_db() -> list[str]:

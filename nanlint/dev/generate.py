@@ -36,7 +36,7 @@ def _files(root: Path, rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
     yield root / "rules" / "README.md", catalogue(rules)
     for rule in rules:
         yield root / "docs" / "rules" / f"{rule.name}.md", page(rule)
-    for cases in sorted((root / "fixtures").glob("*/cases.py")):
+    for cases in sorted([*(root / "fixtures").glob("*/cases.py"), *(root / "fixtures" / "guards").glob("*.py")]):
         yield cases.with_suffix(".txt"), snapshot(cases, root, rules)
     yield root / "README.md", readme(root)
     names = torch_names()

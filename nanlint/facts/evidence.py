@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from nanlint.facts.relations import VIEWS, first_arg, is_square, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
-from nanlint.interval import INF, NONZERO
+from nanlint.interval import INF, NONZERO, exactly
+from nanlint.ops import round_to
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
@@ -34,7 +35,7 @@ NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
-ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish cumsum".split())
+ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split())
 # zero where nothing is added to the zeros of the first operand
 SCATTERS = frozenset({"scatter_add", "index_add", "scatter_reduce"})
 # negative where the operand is
@@ -105,7 +106,8 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
         left = value.arg("input")
         return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
     if op == "add":
-        if any(part.kind == "number" and part.number is None for part in value.made_by.args.values()):
+        # what is added is a guard, or makes a zero a coincidence
+        if any(_is_offset(part, value.dtype) for part in value.made_by.args.values()):
             return False
         return _all_can(session, value, depth, can_be_zero) or any(
             can_be_negative(session, part, depth - 1) for part in _tensors(value)
@@ -124,6 +126,13 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     return op in JOINS and any(
         can_be_zero(session, part, depth - 1) for part in _tensors(value) if part.op not in ("tensor", "as_tensor")
     )
+
+
+def _is_offset(part: Value, dtype: str | None) -> bool:
+    """A positive number that is still one beside what it is added to; one that is not known is taken for one."""
+    if part.kind != "number" or part.number is None:
+        return part.kind == "number"
+    return part.number > 0 and round_to(exactly(part.number), dtype or "float32").lo > 0
 
 
 def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:

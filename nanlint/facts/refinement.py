@@ -98,7 +98,16 @@ def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     lse = reduction_of(right, frozenset({"logsumexp"}))
     if same(lse, left):
         return FINITE_NONPOSITIVE, Confidence.LIKELY
+    if range_ is None and _offset(left) is not None and _offset(left) == _offset(right):
+        # what is added to both keeps neither from being the other
+        return None, Confidence.LIKELY
     return None
+
+
+def _offset(value: Value) -> float | None:
+    """The number that was added last."""
+    other = value.arg("other") if value.op == "add" else None
+    return other.number if other is not None else None
 
 
 def _mul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
@@ -122,6 +131,9 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         return at_least(2.0), reach
     if left is None or right is None:
         return None
+    for whole, truth in ((left, right), (right, left)):
+        if _is_one_where_zero(whole, truth):
+            return (NONZERO if whole.range is None else whole.range.without_zero()), reach
     if _counts_all(left, right) or _counts_all(right, left):
         return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
@@ -129,6 +141,9 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         nonnegative = known.kind != "number" and known.range is not None and known.range.lo >= 0
         if nonnegative and other.range is None and other.kind in ("number", "unknown"):
             return None, Confidence.POSSIBLE
+        if other.kind == "number" and _is_signed(known):
+            # it is as often below zero as above
+            return None
         if other.kind == "number" and known.range is None and (other.range is None or other.range.lo > 0):
             half = known.dtype if known.is_half and other.number is not None else None
             lost = half is not None and round_to(exactly(other.number or 0.0), half).point == 0
@@ -148,6 +163,24 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
     return None
 
 
+def _is_signed(value: Value, depth: int = 3) -> bool:
+    """A difference of two tensors, or a product with one: as often below zero as above, for all that is known."""
+    made = strip_views(value)
+    left, right = made.arg("input"), made.arg("other")
+    if made.range is not None or left is None or right is None:
+        return False
+    if made.op == "sub":
+        return left.kind != "number" and right.kind != "number"
+    return made.op == "mul" and depth > 0 and any(_is_signed(part, depth - 1) for part in (left, right))
+
+
+def _is_one_where_zero(whole: Value, truth: Value) -> bool:
+    """The addend of `total + (total == 0)`."""
+    truth = strip_views(truth)
+    bound = truth.arg("other")
+    return truth.op == "eq" and bound is not None and bound.number == 0 and same(truth.arg("input"), whole)
+
+
 def _counts_all(total: Value, rest: Value) -> bool:
     """`t.sum() + (1 - t).cumsum()`, the union of the Lovasz losses: each element counts on one side or the other."""
     truth, complement = reduction_of(total, SUMS), reduction_of(rest, frozenset({"cumsum"}))
@@ -161,8 +194,12 @@ def _counts_all(total: Value, rest: Value) -> bool:
 def _addcmul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     """`moment.addcmul(gradient, gradient)` is a running sum of squares."""
     first, second = values.get("tensor1"), values.get("tensor2")
-    squares = first is not None and second is not None and first.ident == second.ident
-    return (None, Confidence.POSSIBLE) if squares and range_ is None else None
+    if range_ is not None or first is None or second is None or first.ident != second.ident:
+        return None
+    start = values.get("input")
+    if start is not None and start.range is not None and start.range.lo >= 0:
+        return FINITE_NONNEGATIVE, Confidence.LIKELY
+    return None, Confidence.POSSIBLE
 
 
 def _opposite(a: Value | None, b: Value | None) -> bool:

@@ -12,14 +12,15 @@ from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
 from nanlint.facts.frame import narrowed, tested
 from nanlint.facts.narrow import teach
+from nanlint.facts.relations import is_test_of
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
-from nanlint.interval import FINITE, Interval
+from nanlint.interval import EMPTY, FINITE, POSITIVE, Interval
 
 if TYPE_CHECKING:
     import libcst as cst
 
-    from nanlint.facts.frame import Frame
+    from nanlint.facts.frame import Env, Frame
     from nanlint.site import Site
 
 ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "pow"})
@@ -36,7 +37,9 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
         env = frame.env.copy()
         teach(env, condition, truth)
         if value.ident in env.facts:
-            value = narrowed(value, env.facts[value.ident])
+            learned = env.facts[value.ident]
+            nowhere = value.range is not None and value.range.meet(learned).empty
+            value = value.but(range=EMPTY) if nowhere else narrowed(value, learned)
         value = tested(env, value)
     if value.hazards:
         value = repair(frame, value, node, mask=condition)
@@ -45,6 +48,28 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
         if not met.empty:
             value = value.but(range=met)
     return value
+
+
+def selected(env: Env, base: Value, picked: Value, mask: Value) -> Value:
+    """What the mask selects of the base: narrowed by what it tests, trusted where it tests something else."""
+    told = env.copy()
+    teach(told, mask, True)
+    if base.ident in told.facts:
+        return narrowed(picked, told.facts[base.ident])
+    return picked if is_test_of(mask, base) else _trusted(picked)
+
+
+def _kept_beside(kept: Value, mask: Value, fill: Value) -> Value:
+    """What is kept beside a harmless constant: a mask of something else is how the author tells the bad elements."""
+    harmless = fill.kind == "number" and fill.range is None
+    if fill.range is not None and fill.range.point is not None:
+        harmless = fill.range.within(POSITIVE)
+    return _trusted(kept) if harmless and not is_test_of(mask, kept) else kept
+
+
+def _trusted(value: Value) -> Value:
+    """A mask of something else speaks for its author, but not against what an operation does for sure."""
+    return value.but(reach=Confidence.LIKELY if value.reach is Confidence.CERTAIN else Confidence.POSSIBLE)
 
 
 def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
@@ -77,6 +102,7 @@ def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
     both = first.value.hazards & second.value.hazards
     taken = _branch(frame, condition.value, first.value.but(hazards=first.value.hazards - both), True, node)
     other = _branch(frame, condition.value, second.value.but(hazards=second.value.hazards - both), False, node)
+    taken, other = _kept_beside(taken, condition.value, other), _kept_beside(other, condition.value, taken)
     chosen = _choose(frame, taken, other, result)
     return chosen.but(hazards=both) if both else chosen
 
@@ -86,7 +112,7 @@ def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, n
     base = next(iter(operands.values()))
     if mask is None or value is None:
         return result
-    kept = _branch(frame, mask.value, base.value, False, node)
+    kept = _kept_beside(_branch(frame, mask.value, base.value, False, node), mask.value, value.value)
     return _choose(frame, kept, value.value, result)
 
 
@@ -117,13 +143,17 @@ def _is_root(site: Site) -> bool:
 
 
 def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
-    return repair(frame, result, node)
+    # a number that is given for infinity speaks of it
+    return repair(frame, result, node, mask=result if "posinf" in operands else None)
 
 
 def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
     mask = operands.get("mask")
-    empty = mask is None or not emptiness.selects_some(frame.env, mask.value)
-    return repair(frame, result.but(maybe_empty=empty), node)
+    base = next(iter(operands.values()))
+    if mask is None:
+        return repair(frame, result.but(maybe_empty=True), node)
+    empty = not emptiness.selects_some(frame.env, mask.value)
+    return repair(frame, selected(frame.env, base.value, result, mask.value).but(maybe_empty=empty), node)
 
 
 def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:

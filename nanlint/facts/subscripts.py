@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nanlint.facts import emptiness, narrow, nested
+from nanlint.facts import emptiness, nested
 from nanlint.facts.apply import repair
-from nanlint.facts.frame import narrowed
 from nanlint.facts.relations import first_arg, same, strip_views
+from nanlint.facts.repairs import selected
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
@@ -70,11 +70,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
     if elements is not None and elements.range is not None:
         picked = picked.but(range=elements.range, reach=elements.reach)
     if masks:
-        env = frame.env.copy()
-        narrow.teach(env, masks[0], True)
-        if value.ident in env.facts:
-            picked = narrowed(picked, env.facts[value.ident])
-        picked = repair(frame, picked, node, mask=masks[0])
+        picked = repair(frame, selected(frame.env, value, picked, masks[0]), node, mask=masks[0])
         empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
     chosen = next((i for i in indices if i.maybe_empty), None)
