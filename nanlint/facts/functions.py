@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NO_TENSOR = re.compile(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 GRADLESS = ("no_grad", "inference_mode")
 METRIC = ("update", "compute")
-METRIC = ("update", "compute")
 
 
 @dataclass(slots=True, eq=False)
