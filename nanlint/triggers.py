@@ -89,6 +89,8 @@ IS_TEST = re.compile(TEST)
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
+# a criterion with class weights, which methods call by a name of their own
+WEIGHTED = re.compile(r"(?:CrossEntropy|NLL)Loss\([^)]*weight")
 HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
 ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
@@ -156,6 +158,8 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     imported = {name for name, target in imports.items() if _is_sign(target, signs.words, listened)}
     uses = _uses(imported, imports)
     names = signs.words | imported
+    weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
+    diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
     divides, powers = "div" in listened, "pow" in listened
     averages, criteria = "empty-reduction" in listened, {"self"} if "Loss(" in index.source.text else set()
     infinite = _infinite(index.definitions) if "mul" in listened and "inf" in index.source.text.lower() else frozenset()
@@ -174,6 +178,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
             divides and _divides_by_more_than_numbers(code)
             or powers and _raises_more_than_numbers(code)
             or averages and (_reduces(words) or not criteria.isdisjoint(words)) and _selects(code)
+            or (weighted or diverges) and "self" in words
             or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
         )  # fmt: skip
 

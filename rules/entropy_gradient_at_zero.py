@@ -63,7 +63,7 @@ def entropy_gradient_at_zero(site: Site) -> Iterator[Report]:
     or another network gives mostly needs no gradient: it is `possible`, unless it is made of what the input is made of.
     """
     x = site.operands.get(INNER[site.op])
-    if x is None or site.no_grad or site.result.grad is False or not site.flows or is_shielded_at_zero(x.value):
+    if x is None or site.no_grad or x.value.grad is False or not site.flows or is_shielded_at_zero(x.value):
         return
     if site.op == "kl_div" and _is_logarithm(site):
         return
