@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, Report, Site, Value, first_arg, rule, strip_views
+from nanlint.api import CERTAIN, LIKELY, Report, Site, Value, first_arg, rule, strip_views
 
 
-@rule("NAN202", at="empty-reduction", kind="division")
+@rule("NAN202", at="empty-reduction cross_entropy nll_loss", kind="division")
 def mean_of_empty(site: Site) -> Iterator[Report]:
     """
     Mean, spread, extremum or loss of a selection that can be empty.
@@ -12,7 +12,8 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
 
     A boolean index selects nothing as soon as no element fits. The mean, median, `std`, `var` and every averaged loss
     of nothing are `nan`, and `min` and `max` of nothing raise. A `nan` loss with gradient 0 passes unseen through one
-    step and shows up later in logs and running means.
+    step and shows up later in logs and running means. A loss that is averaged by class weights is `0 / 0` in the same
+    way where all targets are of classes whose weight is 0.
 
     ## Bad
 
@@ -42,6 +43,9 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
     """
     if site.is_repaired:
         return
+    if site.op != "empty-reduction":
+        yield from _without_weight(site)
+        return
     name, gives = site.payload
     selected = next((o for o in site.operands.values() if o.value.maybe_empty), site.input)
     what = "raises" if gives == "raises" else f"is {gives}"
@@ -64,3 +68,32 @@ def _selection(value: Value) -> Value:
             return value
         value = inner
     return value
+
+
+def _without_weight(site: Site) -> Iterator[Report]:
+    """`cross_entropy` with class weights of which one was written as 0: a batch of that class alone has no weight."""
+    weight, reduction, target = site.operand("weight"), site.value("reduction"), site.value("target")
+    if weight is None or (reduction is not None and reduction.const != "mean"):
+        return
+    numbers = _literals(weight.value)
+    weightless = {i for i, number in enumerate(numbers) if number == 0}
+    if not weightless:
+        return
+    classes = _literals(target) if target is not None else []
+    if classes and not weightless.issuperset(classes):
+        return
+    yield site.report(
+        CERTAIN if classes else LIKELY,
+        f"`{site.op}` divides by the weight of the targets, 0 in `{site.show(weight)}` where all are of class "
+        f"{min(weightless)}, which is nan: give `reduction='sum'` and divide by a weight that is clamped from below",
+        at=site.place,
+    )
+
+
+def _literals(value: Value) -> list[float]:
+    """The numbers of a tensor that is written out as one list."""
+    made = strip_views(value)
+    rows = first_arg(made) if made.op in ("tensor", "as_tensor") else None
+    numbers = [item.number for item in rows.items or ()] if rows is not None else []
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(numbers) else []

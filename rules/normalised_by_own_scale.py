@@ -69,7 +69,8 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     confidence = site.doubt(below, NONZERO)
     if confidence is None:
         return
-    if site.only_underflows(of) or (what == "sum" and site.is_foreign(of)):
+    always = below.range is not None and below.range.point == 0
+    if (site.only_underflows(of) and not always) or (what == "sum" and site.is_foreign(of)):
         confidence = POSSIBLE
     elif confidence is POSSIBLE and what != "norm":
         confidence = LIKELY

@@ -88,7 +88,7 @@ def softmax_of_all_masked(site: Site) -> Iterator[Report]:
         f"{_what(site)} `{site.show(x)}` {_why(site, fill)}",
         at=site.place,
         # softmax and log_softmax of one tensor
-        defect=("masked", strip_views(logits).ident),
+        defect=("masked", id(site.place.unit), strip_views(logits).ident),
     )
 
 

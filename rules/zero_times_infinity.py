@@ -1,7 +1,21 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nanlint.api import INF, LIKELY, Confidence, Operand, Report, Site, Value, fills, first_arg, rule
+from nanlint.api import (
+    INF,
+    LIKELY,
+    POSSIBLE,
+    Confidence,
+    Operand,
+    Report,
+    Site,
+    Value,
+    fills,
+    first_arg,
+    rule,
+    same,
+    strip_views,
+)
 
 CARRIED = frozenset(
     """neg add sub clone detach contiguous view reshape transpose permute squeeze unsqueeze expand expand_as repeat
@@ -51,6 +65,13 @@ def zero_times_infinity(site: Site) -> Iterator[Report]:
     left, right = site.operands.get("input"), site.operands.get("other")
     if left is None or right is None or {left.value.kind, right.value.kind} <= {"number"}:
         return
+    if any(_is_entropy(x.value, p.value) for x, p in ((left, right), (right, left))):
+        yield site.report(
+            POSSIBLE,
+            f"`{site.show(left)}` times `{site.show(right)}` is 0 * -inf = nan where a logit is -inf: mask with a "
+            "large finite number",
+            at=site.place,
+        )
     for infinite, other in ((left, right), (right, left)):
         how = _is_infinite(infinite.value)
         if how is None:
@@ -69,6 +90,15 @@ def zero_times_infinity(site: Site) -> Iterator[Report]:
             related=_chain(site, infinite),
         )
         return
+
+
+def _is_entropy(logarithm: Value, probability: Value) -> bool:
+    """`p * log p` by softmax of logits of which nothing is known."""
+    log_p, p = strip_views(logarithm), strip_views(probability)
+    if log_p.op != "log_softmax" or _is_infinite(logarithm) is not None:
+        return False
+    logits = first_arg(log_p)
+    return (p.op == "exp" and same(first_arg(p), log_p)) or (p.op == "softmax" and same(first_arg(p), logits))
 
 
 def _is_infinite(value: Value) -> Confidence | None:

@@ -51,8 +51,9 @@ class Fill(NamedTuple):
 
 def fills(value: Value, depth: int = DEPTH, beside: tuple[Value, ...] = ()) -> Iterator[Fill]:
     """The ways in which elements of the value became -inf."""
-    if value.range is not None and value.range.point == -INF:
-        yield Fill(None, True, beside)
+    if _is_negative_infinity(value):
+        parts = value.made_by.args.values() if value.made_by is not None and value.op == "add" else ()
+        yield Fill(None, True, (*beside, *(part for part in parts if not _is_negative_infinity(part))))
         return
     if depth == 0:
         return
