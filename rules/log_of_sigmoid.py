@@ -69,8 +69,8 @@ def log_of_sigmoid(site: Site) -> Iterator[Report]:
     ends, cure = ("1", "logsigmoid(-x)") if negated else ("0", "logsigmoid(x)")
     yield site.report(
         CERTAIN,
-        f"`{site.op}` is -inf where the sigmoid is exactly {ends}, and `{site.show(x)}` gets there in float32"
-        f"{site.because(p)}: use F.{cure} on the logits",
+        f"`{site.op}` is -inf where the sigmoid is exactly {ends}, and `{site.show(x)}` gets there in "
+        f"{inner.dtype or 'float32'}{site.because(p)}: use F.{cure} on the logits",
         at=x,
         covers=made,
     )

@@ -29,9 +29,7 @@ LEGACY = {
 }  # fmt: skip
 SET_DEFAULT = re.compile(r"\bset_default_(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
 # made with the default dtype unless told another one
-FLOAT_MAKERS = frozenset(
-    """zeros ones eye linspace logspace empty empty_strided rand randn hann_window normal""".split()
-)
+FLOAT_MAKERS = frozenset("""zeros ones eye linspace logspace empty empty_strided rand randn hann_window""".split())
 INTEGER_MAKERS = frozenset({"randint", "randperm", "tril_indices"})
 # made of what they are given
 CONTENTS = {"tensor": "input", "as_tensor": "input", "scalar_tensor": "s", "full": "fill_value"}
@@ -41,8 +39,10 @@ WHOLE = frozenset(
 )
 # of numbers without dimensions, a number without dimensions
 ELEMENTWISE = frozenset(
-    """add sub mul div neg pow sqrt rsqrt exp log abs square reciprocal clamp clamp_min clamp_max sigmoid tanh detach
-    clone to float half double bfloat16 cuda cpu type contiguous""".split()
+    """add sub mul div neg pow sqrt rsqrt exp log abs square reciprocal clamp clamp_min clamp_max sigmoid tanh relu
+    gelu silu softplus maximum minimum where lt le gt ge eq ne cumsum cumprod softmax log_softmax floor ceil round sign
+    zeros_like ones_like full_like rand_like randn_like detach clone to float half double bfloat16 cuda cpu type type_as
+    contiguous""".split()
 )
 MANY = 1000
 
@@ -127,7 +127,8 @@ def is_scalar(value: Value, depth: int = 6) -> bool:
     if made.op in WHOLE:
         pair = made.op in ("max", "min") and "other" in made.args
         told = made.args.get("dim")
-        return not pair and (told is None or told.kind == "none")
+        whole = not pair and (told is None or told.kind == "none")
+        return whole or (bool(operands) and all(is_scalar(v, depth - 1) for v in operands))
     return made.op in ELEMENTWISE and bool(operands) and all(is_scalar(v, depth - 1) for v in operands)
 
 
@@ -194,13 +195,17 @@ def _of_contents(op: Op, values: Mapping[str, Value], tensors: list[Value], defa
     if op.name in CONTENTS:
         given = values.get(CONTENTS[op.name])
         return _of_elements([given], default) if given is not None else None
-    if tensors:
-        return tensors[0].dtype
     if op.name in FLOAT_MAKERS:
         return default
     if op.name in INTEGER_MAKERS:
         return "int64"
-    return _of_elements(list(values.values()), default) if op.name == "arange" else None
+    if op.name != "arange" and tensors:
+        return tensors[0].dtype
+    if op.name == "normal":
+        return default
+    if op.name == "arange":
+        return _of_elements([values[name] for name in ("start", "end", "step") if name in values], default)
+    return None
 
 
 def _of_elements(values: Sequence[Value], default: str | None) -> str | None:
@@ -248,7 +253,8 @@ def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value], default
         elif any(v.dtype is None for v in tensors):
             return None
         else:
-            tensors = [v for v in tensors if v in shaped or v.dtype in FLOATS]
+            truths = all(v.dtype == "bool" for v in shaped)
+            tensors = [v for v in tensors if truths or v in shaped or v.dtype in FLOATS]
     dtypes = [v.dtype for v in tensors]
     if not tensors or None in dtypes:
         return None

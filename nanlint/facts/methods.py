@@ -67,7 +67,7 @@ def _to(
             return cast(frame, value, dtype, node)
         if other.op == "dtype" or operand is keywords.get("dtype"):
             return cast(frame, value, of_argument(other), node)
-        if other.kind == "tensor":
+        if other.kind == "tensor" or (other.kind == "unknown" and other.dtype is not None):
             return cast(frame, value, other.dtype, node)
     return value
 
