@@ -26,6 +26,8 @@ from op_recipes import DOMAINS, Case, cases, function, resolve
 from op_samples import EDGES, FLOATS, escapes, members
 
 from nanlint.dev import torch_names as generator
+from nanlint.facts.needs import unmet
+from nanlint.facts.value import Value, literal
 from nanlint.interval import FINITE, INF, Interval, exactly
 from nanlint.ops import DTYPES, LINES, TABLE, Op, by_spelling, is_module, round_to
 from nanlint.ops.names import tensor_only_methods, torch_names
@@ -189,6 +191,29 @@ def test_gradients_are_declared_of_two() -> None:
     torch.xlogy(torch.zeros(1), other).backward()
     assert math.isnan(float(other.grad))
     assert TABLE["xlogy"].singular
+    target = torch.zeros(1, requires_grad=True)
+    torch.nn.functional.kl_div(torch.zeros(1), target, reduction="sum").backward()
+    assert math.isnan(float(target.grad))
+    assert TABLE["kl_div"].singular
+
+
+def test_gamma_functions_have_poles_where_declared() -> None:
+    """Those that take a number beside the tensor, which the cases above leave out."""
+    for line in (line for line in LINES if line.name in ("polygamma", "mvlgamma")):
+        assert [need.parameter for need in line.needs] == ["input"]
+    for order, x in itertools.product((1, 2, 3), (0.0, 0.25)):
+        good = bool(torch.polygamma(order, torch.tensor(x)).isfinite())
+        assert good == all(x in need.domain for need in TABLE["polygamma"].needs)
+    for p, x in itertools.product((1, 2, 3), (0.0, 0.5, 1.0, 1.25)):
+        values = {"input": Value("tensor", exactly(x)), "p": literal(p, 0)}
+        assert bool(torch.mvlgamma(torch.tensor(x), p).isfinite()) == (not unmet(TABLE["mvlgamma"], values))
+
+
+def test_logit_needs_nothing_where_its_eps_holds() -> None:
+    for name, eps in itertools.product(("float16", "bfloat16", "float32", "float64"), (1e-9, 1e-6, 1e-4, 1e-2)):
+        p = torch.ones(64, dtype=getattr(torch, name))
+        values = {"input": Value("tensor", exactly(1.0), dtype=name), "eps": literal(eps, 0)}
+        assert bool(torch.logit(p, eps).isfinite().all()) == (not unmet(TABLE["logit"], values)), (name, eps)
 
 
 UNUSUAL = {"masked_select", "masked_scatter", "nan_to_num", "rms_norm"}
