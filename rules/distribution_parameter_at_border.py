@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 from nanlint.api import (
+    CERTAIN,
     INF,
     LIKELY,
     NONNEGATIVE,
@@ -9,6 +10,7 @@ from nanlint.api import (
     Confidence,
     Interval,
     Operand,
+    Place,
     Report,
     Site,
     Value,
@@ -100,9 +102,11 @@ def distribution_parameter_at_border(site: Site) -> Iterator[Report]:
     ## Known limits
 
     A parameter that is an argument, or comes from what is not in view, gives a `possible` finding. Probabilities of
-    exactly 0 and 1 are left alone: torch moves them by an eps. Distributions of other packages are not known.
+    exactly 0 and 1 are left alone: torch moves them by an eps. With `validate_args=False` it is log_prob that gives the
+    finding, as samples are finite. Distributions of other packages are not known.
     """
     if site.op == "log_prob":
+        yield from _unchecked(site)
         yield from _density(site)
         return
     if site.op == "icdf":
@@ -116,14 +120,37 @@ def distribution_parameter_at_border(site: Site) -> Iterator[Report]:
         parameters = {"input": NONNEGATIVE}
     else:
         parameters = {need.parameter: need.domain for need in site.unmet}
+    # samples of an unchecked Normal without spread are fine: its log_prob speaks for itself
+    limit = POSSIBLE if _is_unchecked(site.value("validate_args")) else CERTAIN
     for name, domain in parameters.items():
         operand = site.operand(name)
-        if operand is not None and operand.value.kind in ("tensor", "unknown"):
-            yield from _parameter(site, "weight" if name == "input" else name, operand, domain)
+        if operand is not None:
+            what = f"`{'weight' if name == 'input' else name}` of `{site.op}`"
+            yield from _parameter(site, what, operand.value, domain, operand, limit)
 
 
-def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Iterator[Report]:
-    value = operand.value
+def _is_unchecked(validate_args: Value | None) -> bool:
+    return validate_args is not None and validate_args.const is False
+
+
+def _unchecked(site: Site) -> Iterator[Report]:
+    """log_prob of a distribution that does not check its parameters."""
+    made, family = family_of(site.input.value)
+    if not _is_unchecked(made.arg("validate_args")):
+        return
+    for need in family.needs:
+        value = made.arg(need.parameter)
+        if value is not None and (value.range is None or not value.range.without_nan().within(need.domain)):
+            place = value.made_by.place if value.made_by else site.place
+            yield from _parameter(site, f"`{need.parameter}` of `{made.op}`", value, need.domain, place, CERTAIN)
+
+
+def _parameter(
+    site: Site, what: str, value: Value, domain: Interval, at: Operand | Place, limit: Confidence
+) -> Iterator[Report]:
+    """`what` is the parameter in words, `limit` the highest confidence."""
+    if value.kind not in ("tensor", "unknown"):
+        return
     vanishing = _vanishing(value) if 0 not in domain else None
     if vanishing is not None and vanishing.made_by is not None:
         x, op = first_arg(vanishing), vanishing.op
@@ -136,12 +163,15 @@ def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Ite
         if op not in OVERFLOWING and _source(x).op == "parameter":
             # the usual way to keep a trained number positive
             confidence = POSSIBLE
+        confidence = min(confidence, limit)
         overflows = f" and inf above {high:.3g}" if op in OVERFLOWING else ""
+        place = vanishing.made_by.place
+        shown, row = site.show(place.node), site.row(site.place)
+        where = "" if site.row(place) == row else f" on line {row}"
         yield site.report(
             confidence,
-            f"`{site.show(vanishing.made_by.place.node)}` is 0 below {-low:.3g}{overflows}, and as {name} of "
-            f"`{site.op}`{_row(site, vanishing)} {_fails(site)}: {CURES[op]}",
-            at=vanishing.made_by.place,
+            f"`{shown}` is 0 below {-low:.3g}{overflows}, and as {what}{where} {_fails(site)}: {CURES[op]}",
+            at=place,
             covers=(vanishing.made_by,) if confidence > POSSIBLE else (),
             defect=(op, x.ident),
         )
@@ -149,14 +179,15 @@ def _parameter(site: Site, name: str, operand: Operand, domain: Interval) -> Ite
     confidence, range_ = _doubt(site, value, domain), value.range
     if confidence is None:
         return
-    lies = f"lies in {range_}{site.because(value)}" if range_ is not None else "is not known to lie there"
-    cure = "clamp it" if domain != POSITIVE else "add an eps to it, or clamp it to a positive minimum"
+    cure = "clamp it" if domain != POSITIVE else "add an eps, or clamp it from below"
     if confidence > POSSIBLE and (range_ is None or range_.lo < 0):
-        cure = "pass it as logits" if name == "probs" else cure if 0 in domain else "use softplus of it plus an eps"
+        cure = "pass it as logits" if "probs" in what else cure if 0 in domain else "use softplus of it plus an eps"
+    why = site.because(value) or (f" (it lies in {range_})" if range_ is not None else "")
+    shown = site.show(at.node, 40)
     yield site.report(
-        confidence,
-        f"`{site.op}` needs its {name} in {domain}, and `{site.show(operand)}` {lies}, which {_fails(site)}: {cure}",
-        at=operand,
+        min(confidence, limit),
+        f"{what} must be in {domain}, which `{shown}` can leave{why}; that {_fails(site)}: {cure}",
+        at=at,
     )
 
 
@@ -240,14 +271,14 @@ def _density(site: Site) -> Iterator[Report]:
         confidence = LIKELY
     else:
         confidence = POSSIBLE
-    ends = "-1 and 1, which tanh rounds to from 9.02 on," if squashed else "the border of the support"
-    lies = f"lies in {value.range}{site.because(value)}" if value.range is not None else "can be there"
+    ends = "-1 and 1" if squashed else "the border of the support"
+    lies = f"lies in {value.range}" if value.range is not None else "can be there"
     cure = "clamp it to the inside"
     if squashed and made.arg("cache_size") is None:
-        cure += ", or use TanhTransform(cache_size=1) for samples of its own"
+        cure += ", or use cache_size=1 for samples of its own"
     yield site.report(
         confidence,
-        f"log_prob of `{made.op}` is not finite at {ends} and `{site.show(operand)}` {lies}: {cure}",
+        f"log_prob of `{made.op}` is not finite at {ends}, and `{site.show(operand)}` {lies}: {cure}",
         at=operand,
     )
 
@@ -283,13 +314,7 @@ def _quantile(site: Site) -> Iterator[Report]:
 
 
 def _fails(site: Site) -> str:
-    checked = site.value("validate_args")
     if site.op in ("normal", "multinomial"):
         return "is an error"
-    return "makes log_prob nan" if checked is not None and checked.const is False else "raises ValueError"
-
-
-def _row(site: Site, value: Value) -> str:
-    """Where the distribution is made, if not beside the value."""
-    place = value.made_by.place if value.made_by else site.place
-    return "" if site.row(place) == site.row(site.place) else f" on line {site.row(site.place)}"
+    unchecked = site.op == "log_prob" or _is_unchecked(site.value("validate_args"))
+    return "makes log_prob nan" if unchecked else "raises ValueError"

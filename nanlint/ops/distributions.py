@@ -36,7 +36,8 @@ class Family:
 
     `discrete`: log_prob is the log of a probability, and the entropy is not negative. `probs`: the function by which
     probabilities are made of logits. `mean`, `stddev`: the parameter that it is. `density`: where log_prob is finite,
-    if that is less than the support that torch checks. `quantiles`: where icdf is finite.
+    if that is less than the support that torch checks. `quantiles`: where icdf is finite. `needs`: of the parameters,
+    which torch checks unless it is told not to.
     """
 
     discrete: bool = False
@@ -45,6 +46,7 @@ class Family:
     stddev: str = ""
     density: Interval | None = None
     quantiles: Interval | None = None
+    needs: tuple[Need, ...] = ()
 
 
 DISTRIBUTIONS: dict[str, Family] = {}
@@ -76,7 +78,7 @@ def distribution(
     """One distribution: `draws` is the range of its samples, `positives` are the parameters that must be above zero."""
     domains = {**dict.fromkeys(positives.split(), POSITIVE), **(needs or {})}
     wanted = tuple(Need(parameter, domain, f"{ERROR} {domain}") for parameter, domain in domains.items())
-    DISTRIBUTIONS[name] = Family(**methods)  # type: ignore[arg-type]
+    DISTRIBUTIONS[name] = Family(needs=wanted, **methods)  # type: ignore[arg-type]
     shape = nothing if draws is None else always(draws) if isinstance(draws, Interval) else draws
     return Op(
         name, frozenset({f"torch.distributions.{name}"}), tuple(parameters.split()), shape, needs=wanted,
