@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from nanlint.api import (
+    CERTAIN,
     LIKELY,
     Report,
     Site,
@@ -28,11 +29,13 @@ EXPONENTIALS = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 EXPONENT = 11.09
 # measured on torch 2.13: 0 / max(0, eps) with an eps that float16 does not hold
 EPS = {"normalize": 1e-12, "cosine_similarity": 1e-8}
+# likewise: the step of a gradient whose square underflows is divided by eps alone; fused kernels compute in float32
+OPTIMIZERS = frozenset({"Adam", "AdamW", "NAdam", "Adamax", "RMSprop", "Adagrad"})
 
 
 @rule(
-    "NAN702", at="cast arange sum nansum mean nanmean div mul normalize cosine_similarity", kind="dtype",
-    over="exp-overflow", mentions=".half float16 autocast HalfTensor",
+    "NAN702", at="cast arange sum nansum mean nanmean div mul normalize cosine_similarity optimizer",
+    kind="dtype", over="exp-overflow", mentions=".half float16 autocast HalfTensor",
 )  # fmt: skip
 def half_overflow(site: Site) -> Iterator[Report]:
     """
@@ -43,7 +46,8 @@ def half_overflow(site: Site) -> Iterator[Report]:
     The largest number of float16 is 65504, so the square of 256 is `inf`. A root mean square or a squared distance in
     float16 is infinite for everyday activations, as are attention scores that are divided by `sqrt(d)` only after the
     product. Its smallest number is 6e-8, so the default `eps` of `F.normalize` and `F.cosine_similarity` is 0 in it,
-    and a zero vector gives `nan`. Beyond 2048 it skips whole numbers, so that positions collide.
+    and a zero vector gives `nan`. So is the `eps` of Adam, and a weight of gradient 0 becomes `nan` in the first step.
+    Beyond 2048 it skips whole numbers, so that positions collide.
 
     ## Bad
 
@@ -196,7 +200,20 @@ def _eps(site: Site) -> Report | None:
     return site.report(LIKELY, message)
 
 
+def _optimizer(site: Site) -> Report | None:
+    """Adam and its like on float16 weights."""
+    weights, eps, fused = site.value("params"), site.value("eps"), site.value("fused")
+    number = 1e-8 if eps is None else eps.number
+    if weights is None or weights.dtype != "float16" or site.payload not in OPTIMIZERS:
+        return None
+    if number is None or abs(number) > SMALLEST / 2 or not (fused is None or (fused.is_literal and not fused.const)):
+        return None
+    message = f"`{site.payload}` on float16 weights divides by its eps {number:g}, which is 0 in float16: a gradient of"
+    return site.report(CERTAIN, f"{message} 0 makes a weight nan; keep the weights in float32 and use autocast")
+
+
 CHECKS: dict[str, Callable[[Site], Report | None]] = {
     "cast": _cast, "arange": _arange, "sum": _squares, "nansum": _squares, "mean": _squares, "nanmean": _squares,
     "div": _scaled, "mul": _scaled, "normalize": _eps, "cosine_similarity": _eps,
+    "optimizer": _optimizer,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from nanlint.facts.attributes import attribute
 from nanlint.facts.binding import bind_op, gathered
 from nanlint.facts.classes import instantiate
 from nanlint.facts.functions import FunctionRef, Instance, invoke
-from nanlint.facts.methods import SPECIAL_METHODS
+from nanlint.facts.methods import SPECIAL_METHODS, weights_dtype
 from nanlint.facts.modules import construct
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Application, Module, Operand, Value, literal
@@ -267,6 +267,8 @@ def _unresolved(
     node: cst.CSTNode,
 ) -> Value:
     """A method of something not in view."""
+    if name == "parameters" and receiver.kind in ("module", "instance") and (dtype := weights_dtype(receiver)):
+        return frame.unknown(dtype=dtype)
     return _model_call(frame, callee, positional, keywords, node)
 
 

@@ -58,7 +58,11 @@ def _to(
     value = base.value
     if value.kind in ("instance", "module"):
         asked = [dtype for o in (*positional, *keywords.values()) if (dtype := of_argument(o.value)) is not None]
-        return converted(frame, value, asked[0]) if asked else value
+        if not asked:
+            return value
+        result = converted(frame, value, asked[0])
+        rebind(frame, base.node, result)
+        return result
     if value.kind not in TENSORLIKE:
         return None
     for operand in (*positional, *keywords.values()):
@@ -105,12 +109,33 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
     return value
 
 
+def weights_dtype(value: Value, depth: int = 4) -> str | None:
+    """The dtype that a module and all that it holds was converted to; None where it was not, or to several."""
+    if value.op == "parameter":
+        return value.dtype
+    held: list[Value] = []
+    if value.kind == "instance" and isinstance(value.ref, Instance) and depth:
+        held = [v for v in value.ref.attrs.values() if v.kind in ("module", "instance", "tuple") or v.op == "parameter"]
+    elif value.kind == "tuple":
+        held = list(value.items or ())
+    elif value.kind == "module":
+        module: Any = value.ref
+        if module.children is None:
+            given = module.arguments.get("dtype")
+            return of_argument(given.value) if given is not None else None
+        held = list(module.children)
+    known = {dtype for v in held if (dtype := weights_dtype(v, depth - 1)) is not None}
+    return known.pop() if len(known) == 1 else None
+
+
 def _cast(name: str) -> Method:
     def method(
         frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
     ) -> Value | None:
         if base.value.kind in ("instance", "module"):
-            return converted(frame, base.value, CASTS[name], complex_too=False)
+            result = converted(frame, base.value, CASTS[name], complex_too=False)
+            rebind(frame, base.node, result)
+            return result
         if base.value.kind not in TENSORLIKE or positional:
             return None
         result = cast(frame, base.value, CASTS[name], node)
