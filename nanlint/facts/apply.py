@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from nanlint.facts import autocast, emptiness, masking, needs
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
 from nanlint.facts.refinement import refine
+from nanlint.facts.scalars import as_kernels_see
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
 from nanlint.finding import Confidence
-from nanlint.interval import INF, Interval, at_least
+from nanlint.interval import INF, Interval
 from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
 
@@ -78,7 +79,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         return whole.but(ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node)))
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number", "distribution")]
     dtype = result_dtype(op, values, frame.session.default_dtype)
-    args = Operands(_scalars_in_format(_divided_by_number(op, values), dtype) if op.name in ARITHMETIC else values)
+    args = Operands(as_kernels_see(op.name, values, dtype))
     range_ = op.shape(args)
     reach = _reach(op, inputs, range_)
     refined = refine(frame, op, values, range_, reach)
@@ -282,7 +283,6 @@ OPERATORS = frozenset(
     {"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"}
 )
 MAKERS = frozenset({"tensor", "as_tensor"})
-ARITHMETIC = frozenset({"add", "sub", "mul", "div"})
 CARRIES = frozenset(
     """minimum maximum min max amin amax sum mean prod abs sort topk median cumsum flip roll gather take index_select
     unbind chunk split diagonal t repeat expand_as repeat_interleave""".split()
@@ -293,27 +293,6 @@ PASSES = frozenset(
     where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
     tensor as_tensor""".split()
 )
-
-
-def _divided_by_number(op: Op, values: Mapping[str, Value]) -> Mapping[str, Value]:
-    """A size or setting that divides is taken not to be zero: a size of 0 leaves nothing to divide."""
-    other = values.get("other")
-    if op.name != "div" or other is None or other.kind != "number" or other.range is None:
-        return values
-    if other.range.point is not None:
-        return values
-    least = other.range.meet(at_least(1.0)) if other.op in ("size", "len", "numel") else other.range.without_zero()
-    return {**values, "other": other.but(range=least)}
-
-
-def _scalars_in_format(values: Mapping[str, Value], dtype: str | None) -> Mapping[str, Value]:
-    """Python numbers beside a tensor as its kernel sees them: `1 + 1e-8` is 1, also for half, computed in float32."""
-    if dtype in ("float64", "complex128") or is_integral(dtype):
-        return values
-    return {
-        name: v.but(range=round_to(v.range, "float32")) if v.kind == "number" and v.range is not None else v
-        for name, v in values.items()
-    }
 
 
 def _kind(op: Op, values: Mapping[str, Value]) -> Kind:
