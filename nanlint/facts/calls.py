@@ -267,7 +267,9 @@ def _unresolved(
     node: cst.CSTNode,
 ) -> Value:
     """A method of something not in view."""
-    if name == "parameters" and receiver.kind in ("module", "instance") and (dtype := weights_dtype(receiver)):
+    # `cast` is listened to where a file speaks of half
+    asked = name == "parameters" and "cast" in frame.session.listened and receiver.kind in ("module", "instance")
+    if asked and (dtype := weights_dtype(receiver)) is not None:
         return frame.unknown(dtype=dtype)
     return _model_call(frame, callee, positional, keywords, node)
 
