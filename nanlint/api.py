@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nanlint.facts.distributions import family_of
 from nanlint.facts.dtypes import complex_origin
+from nanlint.facts.evidence import is_stand_in
 from nanlint.facts.frame import Place
 from nanlint.facts.masking import Fill, covered, fills, lowest
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
@@ -50,6 +51,6 @@ __all__ = [
     "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Fill", "Finding",
     "Interval", "Loop", "Operand", "Place", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one",
     "complement_of", "complex_origin", "covered", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
-    "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "lowest", "ops_on_complex", "picked",
-    "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "lowest", "ops_on_complex",
+    "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from nanlint.source.index import Index
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
-SILENT = frozenset({"add", "sub", "mul", "where", "masked_fill", "nan_to_num", "clamp", "sum", "matmul", "normal"})
+SILENT = frozenset(
+    "add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample".split()
+)  # fmt: skip
 # no hazard either but for what goes in, of which the sign of "model-call" speaks
 LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from nanlint.api import (
     CERTAIN,
     INF,
+    LIKELY,
     POSITIVE,
     Interval,
     Report,
@@ -10,6 +11,7 @@ from nanlint.api import (
     Value,
     complement_of,
     first_arg,
+    is_stand_in,
     picked,
     rule,
     sigmoid_of,
@@ -60,15 +62,21 @@ def log_of_sigmoid(site: Site) -> Iterator[Report]:
         domain = ABOVE_MINUS_ONE
         if picked(inner).op != "neg":
             return
-    if site.is_repaired or inner.range is None or inner.range.without_nan().within(domain):
+    if site.is_repaired or inner.range is None:
         return
     p, negated = _probability(inner, site.op == "log1p")
     made = sigmoid_of(p)
     if not made:
         return
+    confidence = CERTAIN
+    if inner.range.without_nan().within(domain):
+        logits = first_arg(picked(p))
+        if unguarded(inner).ident != inner.ident or logits is None or not is_stand_in(logits):
+            return
+        confidence = LIKELY
     ends, cure = ("1", "logsigmoid(-x)") if negated else ("0", "logsigmoid(x)")
     yield site.report(
-        CERTAIN,
+        confidence,
         f"`{site.op}` is -inf where the sigmoid is exactly {ends}, and `{site.show(x)}` gets there in "
         f"{inner.dtype or 'float32'}{site.because(p)}: use F.{cure} on the logits",
         at=x,

@@ -1,6 +1,18 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, POSITIVE, Report, Site, rule, softmax_of, unguarded
+from nanlint.api import (
+    CERTAIN,
+    LIKELY,
+    POSITIVE,
+    Report,
+    Site,
+    first_arg,
+    is_stand_in,
+    picked,
+    rule,
+    softmax_of,
+    unguarded,
+)
 
 GAPS = {"float16": 18, "bfloat16": 93, "float64": 746}
 OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
@@ -39,15 +51,22 @@ def log_of_softmax(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
+    Logits that are random numbers or trained from zero stand for others: what is known of them here is not believed.
     A softmax that is averaged or multiplied before the log is left to log-of-nonpositive, which names the same danger.
     """
     x = site.input
     made = softmax_of(unguarded(x.value))
-    if not made or site.is_repaired or x.value.range is None or x.value.range.without_nan().within(POSITIVE):
+    if not made or site.is_repaired or x.value.range is None:
         return
+    confidence = CERTAIN
+    if x.value.range.without_nan().within(POSITIVE):
+        logits = first_arg(picked(x.value))
+        if unguarded(x.value).ident != x.value.ident or logits is None or not is_stand_in(logits):
+            return
+        confidence = LIKELY
     gap = GAPS.get(x.value.dtype or "", 104)
     yield site.report(
-        CERTAIN,
+        confidence,
         f"`{site.op}` of a softmax: `{site.show(x)}` underflows to 0 where a logit is {gap} below the largest"
         f"{site.because(x.value)}, which gives -inf and a nan gradient: use log_softmax",
         at=x,

@@ -40,10 +40,11 @@ def of_tensors(entry: dict[str, Any], form: str) -> str:
 
 
 def of_literals(entry: dict[str, Any], form: str) -> str:
-    """A function of nothing, in which the inputs stand as literals that want a gradient."""
+    """A function of nothing, in which the inputs stand as literals; where the gradient fails, they want one."""
     names = ", ".join(entry["args"]) + ("," if len(entry["args"]) == 1 else "")
     inputs = re.sub(r"\bT\(", "torch.tensor(", entry["trigger_inputs"])
-    wanted = "".join(f"    {name}.requires_grad_(True)\n" for name in entry["args"])
+    backward = any(kind in ("BN", "BI") for kind in entry["failing"])
+    wanted = "".join(f"    {name}.requires_grad_(True)\n" for name in entry["args"] if backward)
     return f"{HEAD}def f():\n    {names} = {inputs}\n{wanted}    return {entry[form]}\n"
 
 

@@ -32,6 +32,8 @@ PICKS = VIEWS | frozenset(
 ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
 LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
 NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal_", "uniform_"})
+MADE = NOISE | frozenset("tensor zeros ones full eye parameter".split())
+LINEAR = VIEWS | frozenset("matmul mm addmm add sub mul div neg linear".split())
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
@@ -208,6 +210,13 @@ def _is_length(value: Value, depth: int) -> bool:
     if depth == 0 or made.op not in ("mul", "sqrt", "add", "clamp", "clamp_min", "maximum", "outer", "matmul"):
         return False
     return any(_is_length(part, depth - 1) for part in _tensors(made))
+
+
+def is_stand_in(value: Value, depth: int = DEPTH) -> bool:
+    """Made of random numbers or of what is trained: the range that it has here is not the one that it will have."""
+    if value.op in NOISE or (value.grad is True and value.op in MADE):
+        return True
+    return depth > 0 and value.op in LINEAR and any(is_stand_in(part, depth - 1) for part in _tensors(value))
 
 
 def _is_setting(value: Value) -> bool:

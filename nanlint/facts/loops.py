@@ -36,7 +36,8 @@ def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, itera
         ends = [first] + ([again] if again is not None else [])
     else:
         ends = [entry]
-    if isinstance(node, cst.While) and _is_true(node.test):
+    if isinstance(node, cst.While) and _is_true(node.test) and exits:
+        # what nothing in view leaves is left by a call that raises: what stands behind it was written to be reached
         ends = []
     joined = narrow.join_envs(frame, [*ends, *exits])
     if joined is None:

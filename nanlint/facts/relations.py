@@ -174,11 +174,20 @@ def is_flat_at(value: Value, ends: tuple[float, ...]) -> bool:
 
 def _attains(value: Value, point: float) -> bool:
     """An element may be that number; those of a literal tensor are known one by one."""
+    known = elements(value)
+    if known is not None:
+        return point in known
+    return value.range is None or point in value.range
+
+
+def elements(value: Value) -> list[float] | None:
+    """The numbers of a literal tensor of one dimension, one by one."""
     made = strip_views(value)
     listed = first_arg(made)
-    if made.op == "tensor" and listed is not None and listed.items:
-        return any(item.number is None or item.number == point for item in listed.items)
-    return value.range is None or point in value.range
+    if made.op != "tensor" or listed is None or not listed.items:
+        return None
+    numbers = [item.number for item in listed.items]
+    return [number for number in numbers if number is not None] if None not in numbers else None
 
 
 def _nonnegative(value: Value) -> bool:

@@ -5,6 +5,7 @@ What they repair is the value and not its gradient: an infinite derivative behin
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
 from nanlint.facts.frame import narrowed, tested
 from nanlint.facts.narrow import teach
-from nanlint.facts.relations import is_test_of
+from nanlint.facts.relations import elements, is_test_of
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import EMPTY, FINITE, POSITIVE, Interval
@@ -24,12 +25,18 @@ if TYPE_CHECKING:
     from nanlint.site import Site
 
 ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "pow"})
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
+}  # fmt: skip
 Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
 
 
 def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, node: cst.CSTNode) -> Value:
     """The value where the condition is so."""
-    if condition is not None:
+    left = _selected_elements(condition, value, truth)
+    if left is not None:
+        value = value.but(range=left)
+    elif condition is not None:
         made, asked = value.made_by, value.arg("condition")
         if made is not None and value.op == "where" and asked is not None and asked.ident == condition.ident:
             # `where(mask, where(mask, a, b), c)`
@@ -48,6 +55,19 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
         if not met.empty:
             value = value.but(range=met)
     return value
+
+
+def _selected_elements(condition: Value | None, value: Value, truth: bool) -> Interval | None:
+    """The range of those elements of a literal tensor that a comparison of another one with a number selects."""
+    compare = COMPARISONS.get(condition.op or "") if condition is not None else None
+    left, right = (condition.arg("input"), condition.arg("other")) if condition is not None else (None, None)
+    if compare is None or left is None or right is None or right.number is None:
+        return None
+    asked, known = elements(left), elements(value)
+    if asked is None or known is None or len(asked) != len(known):
+        return None
+    kept = [number for number, of in zip(known, asked, strict=True) if compare(of, right.number) is truth]
+    return Interval(min(kept), max(kept)) if kept else EMPTY
 
 
 def selected(env: Env, base: Value, picked: Value, mask: Value) -> Value:
