@@ -176,22 +176,15 @@ def _most(doubts: Iterator[Confidence | None] | list[Confidence | None]) -> Conf
 
 
 def _comparison(site: Site, mask: Value, left: Value, right: Value, truth: bool, depth: int) -> Confidence | None:
-    if left.kind == "number" and right.kind != "number":
-        return Confidence.POSSIBLE
+    """A test of a mask of zeros and ones, or of a tensor against what was taken from it."""
     op, number = mask.op, right.number
-    if op in ("lt", "le", "gt", "ge") and any(_is_about(v, left) for v in (right,)):
-        # of its own maximum, or of its k-th largest element
+    if op in ("lt", "le", "gt", "ge") and _is_about(right, left):
         return None
-    if number is not None and 0 <= number <= 1:
-        holds = {
-            "eq": number != 0, "ne": number == 0, "gt": number < 1, "ge": number > 0, "lt": number == 0,
-            "le": number == 1,
-        }[op]  # fmt: skip
-        # `mask < 0.5` and `mask <= 0` hold where it is 0
-        if op in ("lt", "le"):
-            holds = False
-        return covers(site, left, truth if holds else not truth, depth - 1)
-    return Confidence.POSSIBLE
+    if number is None or not 0 <= number <= 1 or left.kind == "number":
+        return Confidence.POSSIBLE
+    # of the others `lt` and `le` hold where it is 0
+    holds_where_one = {"eq": number != 0, "ne": number == 0, "gt": True, "ge": True}.get(op, False)
+    return covers(site, left, truth == holds_where_one, depth - 1)
 
 
 def _is_about(limit: Value, value: Value, depth: int = 4) -> bool:
