@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
+from nanlint.facts.callers import drop_covered
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
@@ -67,6 +68,7 @@ def _check(
             by_op.setdefault(op, []).append(rule)
     with closing(new_session(source, frozenset(by_op), modules)) as session:
         failures = _run_definitions(session)
+        drop_covered(session)
         said = _ask(session, by_op, failures)
         findings, held_back = _settle(session, said, confidence, noqa, failures)
         return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
@@ -80,9 +82,14 @@ def _run_definitions(session: Session) -> list[Failure]:
     drives_training = drivers(session.listened, source)
     hazardous = {definition for definition in source.index.definitions if worth_a_look(definition.code)}
     calls_hazard = callers(source.index.definitions, hazardous)
+    calling = {d for d in source.index.definitions if d not in hazardous and calls_hazard(d.code)}
+    # what a private helper hands on is known by its own callers
+    handing_on = {d for d in calling if d.is_private}
+    if handing_on:
+        calls_on = callers(source.index.definitions, handing_on)
+        calling.update(d for d in source.index.definitions if calls_on(d.code))
     for definition in source.index.definitions:
-        code = definition.code
-        if not (definition in hazardous or drives_training(code) or calls_hazard(code)):
+        if not (definition in hazardous or definition in calling or drives_training(definition.code)):
             continue
         try:
             run_definition(session, definition)

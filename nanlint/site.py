@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from nanlint.facts.frame import Place, Session
     from nanlint.ops.op import Need
+    from nanlint.source import Definition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,8 @@ class Site:
     unrepaired. `guarded`: a test has let it through only where it is finite. `flows`: the result left it with its
     gradient, masked or not. `calls`: the places of the calls that led here, outermost first; empty when the definition
     was taken by itself.
-    `marks` is what guards had taught at this point beside ranges. `payload`: what sites that are no op carry.
+    `marks` is what guards had taught at this point beside ranges. `root`: the definition where the interpretation
+    started. `payload`: what sites that are no op carry.
     """
 
     op: str
@@ -65,6 +67,7 @@ class Site:
     flows: bool = False
     payload: Any = None
     marks: frozenset[tuple[str, int]] = frozenset()
+    root: Definition | None = None
 
     @property
     def node(self) -> cst.CSTNode:

@@ -150,7 +150,7 @@ def record(
     """Put a site on the list that the rules are shown after the definition has run."""
     site = Site(
         op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname,
-        payload=payload, marks=frame.env.marks,
+        payload=payload, marks=frame.env.marks, root=frame.session.root,
     )  # fmt: skip
     if not frame.session.muted and frame.is_here:
         frame.session.sites.append(site)
@@ -178,7 +178,7 @@ def repair(
     frame: Frame, value: Value, node: cst.CSTNode, range_: Interval | None = None, mask: Value | None = None
 ) -> Value:
     """The value after its bad elements were masked, filled or selected away at `node`."""
-    if value.hazards:
+    if value.hazards and (mask is None or frame.is_here):
         for site in value.hazards:
             site.repaired.append(frame.place(node))
             if mask is not None:

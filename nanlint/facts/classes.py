@@ -31,6 +31,8 @@ def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
 
 def _base(session: Session, entry: ClassEntry, made: ClassRef, text: str) -> ClassRef | str:
     found = base_class(session, entry.source, text)
+    if isinstance(found, ClassRef) and text not in entry.source.index.classes:
+        made.imported.append(full_name(entry.source, text))
     # `class Dataset(Dataset)` extends the imported one
     return imported_base(session, entry.source, text) if _extends(found, made) else found
 
@@ -47,13 +49,16 @@ def base_class(session: Session, source: Source, text: str) -> ClassRef | str:
 
 def imported_base(session: Session, source: Source, text: str) -> ClassRef | str:
     """A base class that the source imports, by its dotted text there; its full name where it is not in view."""
-    head, _, rest = text.partition(".")
-    known = source.index.imports.get(head)
-    if known is None:
-        return text
-    full = f"{known}.{rest}" if rest else known
-    found = session.find_import(source, full) if session.find_import is not None else None
+    full = full_name(source, text)
+    is_imported = text.partition(".")[0] in source.index.imports
+    found = session.find_import(source, full) if is_imported and session.find_import is not None else None
     return found.ref if found is not None and isinstance(found.ref, ClassRef) else full
+
+
+def full_name(source: Source, text: str) -> str:
+    """A dotted name in the source with what its first part is imported as."""
+    head, dot, rest = text.partition(".")
+    return source.index.imports.get(head, head) + dot + rest
 
 
 def instantiate(

@@ -90,6 +90,8 @@ class Session:
     modules: Modules | None = None
     imports: dict[Hashable, Value | None] = field(default_factory=dict)
     find_import: Callable[[Source, str], Value | None] | None = None
+    root: Definition | None = None
+    called: dict[Definition, set[tuple[int, Definition | None]]] = field(default_factory=dict)
     module: Frame | None = None
     running: set[int] = field(default_factory=set)
     start_module: Callable[[], None] | None = None
@@ -140,7 +142,18 @@ class Session:
             held = getattr(self, one.name)
             if isinstance(held, (dict, list, set)) and one.default_factory is not MISSING:
                 held.clear()
-        self.module = self.start_module = self.run_class = self.find_import = self.modules = None
+        self.root = self.module = self.start_module = self.run_class = self.find_import = self.modules = None
+
+    @property
+    def sharing(self) -> Hashable:
+        """Runs that share what calls gave: sites are recorded once, and those of some runs are dropped in the end."""
+        root = self.root
+        return (self.muted > 0, root if root is not None and root.is_private else None)
+
+    def note_call(self, definition: Definition | None, node: cst.CSTNode) -> None:
+        """A call of a private definition was followed to its end, and its sites were recorded."""
+        if definition is not None and definition.is_private and not self.muted:
+            self.called.setdefault(definition, set()).add((id(node), self.root))
 
     def is_here(self, place: Place) -> bool:
         """The place is in the file that is checked, not in one that it imports."""

@@ -26,6 +26,7 @@ from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
+from nanlint.interval import INF
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
@@ -101,6 +102,7 @@ class ClassRef:
     qualname: str
     find_bases: Callable[[], list[ClassRef | str]] | None = None
     known_bases: list[ClassRef | str] = field(default_factory=list)
+    imported: list[str] = field(default_factory=list)
     methods: dict[str, FunctionRef] = field(default_factory=dict)
     found: dict[str, Value] = field(default_factory=dict)
     run_body: Callable[[], dict[str, Value]] | None = None
@@ -145,8 +147,8 @@ class ClassRef:
 
     @property
     def ancestors(self) -> set[str]:
-        """The dotted names of all foreign bases."""
-        names: set[str] = set()
+        """The dotted names of all bases that are imported."""
+        names = set(self.imported)
         for base in self.bases:
             names |= {base} if isinstance(base, str) else base.ancestors
         return names
@@ -262,9 +264,10 @@ def invoke(
         return frame.unknown()
     values = bind(frame, ref, positional, keywords, starred)
     region = autocast.of_function(frame, ref, frame.autocast)
-    key = (id(ref.node), id(ref.closure), frame.no_grad, region, signature(values))
+    key = (id(ref.node), id(ref.closure), frame.no_grad, region, session.sharing, signature(values))
     known = session.calls.get(key)
     if known is not None:
+        session.note_call(ref.definition, node)
         result, numbers = known
         return transplant(frame, result, {old: values[name].ident for name, old in numbers.items()})
     place = frame.place(node)
@@ -279,6 +282,9 @@ def invoke(
         result = run_body(inner, ref.node)
     finally:
         session.running.discard(id(ref.node))
+    session.note_call(ref.definition, node)
+    if frame.is_here and not inner.is_here:
+        result = _from_elsewhere(result)
     frame.events.extend(event.seen_from(frame) for event in inner.events)
     changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     learned = {} if inner.returns else {k: r for k, r in inner.env.facts.items() if frame.env.facts.get(k) != r}
@@ -292,6 +298,12 @@ def invoke(
         session.calls[key] = (result, numbers)
     written(frame, buffers)
     return result
+
+
+def _from_elsewhere(value: Value) -> Value:
+    """What a function of another file gives: where that could be anything, it is no surer than what is not in view."""
+    bounded = value.range is not None and (value.range.lo > -INF or value.range.hi < INF)
+    return value if bounded or value.kind not in ("tensor", "unknown") else value.but(reach=Confidence.POSSIBLE)
 
 
 def _is_followed(session: Session, ref: FunctionRef) -> bool:

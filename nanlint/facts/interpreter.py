@@ -55,6 +55,7 @@ def run_module(session: Session) -> None:
     frame = Frame(session, definition, Env(), qualname="<module>")
     session.module = frame
     steps, session.steps = session.steps, 0
+    root, session.root = session.root, None
     try:
         frame.execute(definition.node)
     except (GiveUp, RecursionError):
@@ -64,6 +65,7 @@ def run_module(session: Session) -> None:
         escape(value)
     training_loops.close(frame, definition.node)
     run_nested(session)
+    session.root = root
 
 
 def run_definition(session: Session, definition: Definition) -> None:
@@ -73,6 +75,7 @@ def run_definition(session: Session, definition: Definition) -> None:
         return
     owner = class_of_entry(session, definition.owner) if definition.owner is not None else None
     ref = FunctionRef(definition, None, definition.name, owner=owner)
+    session.root = definition
     if owner is not None:
         known = owner.methods.get(definition.name)
         decorators = (known or ref).decorators
@@ -82,6 +85,7 @@ def run_definition(session: Session, definition: Definition) -> None:
                 receiver.ref.pending = None
             ref = ref.bind(class_receiver(session, owner) if "classmethod" in decorators else receiver)
     run_function(session, ref, None)
+    session.root = None
     run_nested(session)
 
 
@@ -94,8 +98,10 @@ def run_nested(session: Session) -> None:
 
 def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> None:
     session.steps = session.inlined = session.followed = 0
+    # what the definition around it has tested before it goes on holds inside, too
+    env = Env({}, dict(outer.env.facts), outer.env.marks) if outer is not None else Env()
     frame = Frame(
-        session, ref.where, Env(), outer if outer is not None else ref.closure, owner=ref.owner,
+        session, ref.where, env, outer if outer is not None else ref.closure, owner=ref.owner,
         no_grad=runs_without_grad(ref), qualname=ref.name,
     )  # fmt: skip
     frame.autocast = autocast.of_function(frame, ref, None)

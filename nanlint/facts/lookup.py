@@ -120,7 +120,11 @@ def member(session: Session, home: Source, name: str) -> Value | None:
     found: Value | None = None
     if name in index.imports:
         target = index.imports[name]
-        found = dotted(frame, target) if _is_foreign(target) else imported(session, home, target)
+        if not _is_foreign(target):
+            found = imported(session, home, target)
+        elif _below(session, home, name) is None:
+            # else the import of the module of that name has put it there, whatever `import torch` did before
+            found = dotted(frame, target)
     elif name in index.bound:
         found = _bound_elsewhere(session, home, name)
     else:
@@ -128,8 +132,12 @@ def member(session: Session, home: Source, name: str) -> Value | None:
     if found is not None:
         return found
     # also `from . import name` in the package itself
-    below = session.modules.find(f".{name}", home) if session.modules is not None and home.is_package else None
+    below = _below(session, home, name)
     return _file(session, below) if below is not None else None
+
+
+def _below(session: Session, home: Source, name: str) -> Source | None:
+    return session.modules.find(f".{name}", home) if session.modules is not None and home.is_package else None
 
 
 def _file(session: Session, source: Source) -> Value:

@@ -122,6 +122,11 @@ class Definition(_Unit):
         self.kind = kind
 
     @property
+    def is_private(self) -> bool:
+        """By its name, it is called in its own file alone."""
+        return self.name.startswith("_") and not self.name.endswith("__")
+
+    @property
     def node(self) -> libcst.FunctionDef | libcst.Module:
         """The function with its decorators, or the module with `pass` for each function and class of its own.
 

@@ -1,0 +1,46 @@
+"""Private helpers all of whose calls are in view: what those pass in takes the place of not knowing the arguments."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from nanlint.ops import TABLE
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Session
+    from nanlint.source import Definition
+
+# what such a decorator makes is called as the function is, and by nobody else
+PLAIN = frozenset({"staticmethod", "classmethod", "no_grad", "inference_mode", "enable_grad", "script", "compile"})
+
+
+def drop_covered(session: Session) -> None:
+    """Forget the sites of private helpers run by themselves where all of their calls in view were followed."""
+    roots = {site.root for site in session.sites if site.root is not None}
+    covered = {root for root in roots if root.is_private and root in session.called and _all_seen(session, root)}
+    while True:
+        # a call counts only where its caller is not itself known by its calls alone
+        left = {root for root in covered if _is_reached(session, root, covered)}
+        if left == covered:
+            break
+        covered = left
+    if covered:
+        session.sites[:] = [
+            s for s in session.sites if s.root not in covered or (s.op not in TABLE and s.op != "empty-reduction")
+        ]
+
+
+def _all_seen(session: Session, root: Definition) -> bool:
+    """Every mention of the name in the file is a call that was followed."""
+    name, source = root.name, session.source
+    if any(d.rsplit(".", 1)[-1] not in PLAIN for d in root.decorators) or re.search(rf"['\"]{name}['\"]", source.text):
+        return False
+    units = (*source.index.definitions, *source.index.classes.values())
+    mentions = sum(len(re.findall(rf"(?<!\bdef )\b{name}\b", unit.code)) for unit in units if name in unit.code)
+    return mentions == len({node for node, _ in session.called[root]})
+
+
+def _is_reached(session: Session, root: Definition, covered: set[Definition]) -> bool:
+    seen = session.called[root]
+    return {node for node, _ in seen} == {node for node, caller in seen if caller not in covered}
