@@ -171,8 +171,10 @@ def _instead(node: ast.AST) -> Iterator[Instead]:
             yield value
         case ast.IfExp(body=one, orelse=other):
             yield from (one, other)
-        case ast.If(body=one, orelse=other):
-            yield from (one, other)
+        case ast.If(test=test, body=one, orelse=other):
+            named = (n for n in ast.walk(test) if isinstance(n, ast.NamedExpr))
+            kept: list[ast.stmt] = [ast.Assign([name.target], name.value) for name in named]
+            yield from ([*kept, *one], [*kept, *other])
         case ast.With(body=body):
             yield body
         case ast.Constant(value=float()):

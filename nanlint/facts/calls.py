@@ -184,7 +184,13 @@ def dotted_call(
     strange = numpy and any(o.value.is_complex for o in bound.values())
     if strange:
         bound = {k: Operand(o.value.but(dtype=None, range=None), o.node) for k, o in bound.items()}
+    if numpy and "where" in keywords:
+        # elsewhere it keeps what `out` holds
+        return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
     result = apply(frame, op, bound, node)
+    written_to = keywords.get("out") or (positional[0] if name.endswith("_") and positional else None)
+    if written_to is not None:
+        rebind(frame, written_to.node, result)
     if strange or (numpy and result.is_complex):
         return result.but(grad=False, dtype=None, range=None)
     if numpy and result.kind in ("tensor", "unknown"):

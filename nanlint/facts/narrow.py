@@ -140,10 +140,13 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
         else:
             teach(env, inner, False)
     elif op == "isfinite" and inner is not None:
+        _ask(inner)
         if truth:
             env.learn(inner.ident, FINITE)
             env.mark("finite", inner.ident)
     elif op in ("isnan", "isinf"):
+        if inner is not None:
+            _ask(inner)
         if not truth and op == "isnan":
             env.mark("finite", inner.ident if inner is not None else 0)
     elif op == "is_tensor" and inner is not None:
@@ -153,6 +156,12 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
         if op in VIEWS and inner is not None:
             teach(env, inner, truth)
         _learn(env, condition, NONZERO if truth else ZERO)
+
+
+def _ask(value: Value) -> None:
+    """Whether it is finite is asked: what is wrong inside does no harm unless it gets out all the same."""
+    for site in value.hazards:
+        site.guarded = True
 
 
 def _mark(env: Env, word: str, value: Value) -> None:
@@ -167,7 +176,7 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
         if other.range is None:
             if how != "eq" and other.kind in ("number", "unknown"):
                 # a limit that is not known is taken for the guard that it nearly always is
-                env.mark("tested", one.ident)
+                _mark_tested(env, one)
                 counted = first_arg(one) if how in ("gt", "ge") and one.op in COUNTS else None
                 if counted is not None:
                     _mark(env, "several", counted)
@@ -198,6 +207,14 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
                 env.learn(inner.ident, Interval(-range_.hi, range_.hi, range_.hi_open, range_.hi_open))
 
 
+def _mark_tested(env: Env, value: Value) -> None:
+    """A test of the smallest element, or of the magnitude, is one of all elements."""
+    env.mark("tested", value.ident)
+    inner = first_arg(value)
+    if inner is not None and value.op in SMALLEST | VIEWS | {"abs", "square"}:
+        _mark_tested(env, inner)
+
+
 def _learn(env: Env, value: Value, range_: Interval) -> None:
     env.learn(value.ident, range_)
     inner = first_arg(value)
@@ -226,6 +243,8 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
             _mark(env, "several", inner)
     if op in SMALLEST or op in LARGEST:
         _learn_extremum(env, value, inner, range_)
+    if op in LARGEST and 0 not in range_.meet(NONNEGATIVE) and emptiness.is_mask(inner):
+        _mark(env, "some", inner)
     if op in MAGNITUDES and 0 not in range_:
         env.learn(inner.ident, NONZERO)
     if op == "neg":

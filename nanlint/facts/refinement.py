@@ -131,6 +131,12 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         return at_least(2.0), reach
     if left is None or right is None:
         return None
+    for start, other in ((left, right), (right, left)):
+        step = strip_views(other)
+        end = step.arg("input")
+        if step.op == "sub" and end is not None and same(step.arg("other"), start):
+            # the straight-through estimator: `x + (y - x).detach()`
+            return end.range, end.reach
     for whole, truth in ((left, right), (right, left)):
         if _is_one_where_zero(whole, truth):
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
@@ -139,7 +145,7 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
     for known, other in ((left, right), (right, left)):
         nonnegative = known.kind != "number" and known.range is not None and known.range.lo >= 0
-        if nonnegative and other.range is None and other.kind in ("number", "unknown"):
+        if nonnegative and other.range is None and other.kind in ("number", "unknown", "name"):
             return None, Confidence.POSSIBLE
         if other.kind == "number" and _is_signed(known):
             # it is as often below zero as above

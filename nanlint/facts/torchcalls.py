@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast
+from nanlint.facts import autocast, narrow
 from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.dtypes import dtype_name
@@ -158,12 +158,21 @@ def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.
     return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False)
 
 
+def _assert(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    """The `assert` that can be traced."""
+    condition = keywords.get("condition") or (positional[0] if positional else None)
+    if condition is not None:
+        narrow.teach(frame.env, condition.value, True)
+    return frame.unknown(kind="none", const=None)
+
+
 OPTIMIZERS = (
     "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "ASGD", "LBFGS",
     "SparseAdam", "Adafactor", "Muon",
 )  # fmt: skip
 
 SPECIAL_FUNCTIONS: dict[str, Function] = {
+    "torch._assert": _assert,
     "torch.finfo": _finfo, "torch.iinfo": _finfo, "numpy.finfo": _finfo,
     "torch.nn.Parameter": _parameter, "torch.nn.parameter.Parameter": _parameter,
     "torch.cuda.amp.GradScaler": _scaler, "torch.amp.GradScaler": _scaler, "torch.amp.grad_scaler.GradScaler": _scaler,
