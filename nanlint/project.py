@@ -106,7 +106,7 @@ class Project:
             self._roots[folder] = self._importable(folder)
         for root in self._roots[folder]:
             head = os.path.join(root, parts[0])
-            if _is_installed(root) and not folder.startswith(head + os.sep):
+            if _is_installed(root) and not f"{folder}{os.sep}".startswith(head + os.sep):
                 continue
             if self._is_there(head) or self._is_there(f"{head}.py"):
                 yield root

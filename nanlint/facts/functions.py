@@ -331,7 +331,7 @@ def _is_of_metric(ref: FunctionRef) -> bool:
     """
     owner = ref.owner
     pair = owner is not None and all(owner.method(name) is not None for name in METRIC)
-    return pair and owner is not None and ref.name in METRIC and "torch.nn.Module" not in owner.ancestors
+    return pair and owner is not None and ref.name in METRIC and "torch.nn.Module" not in owner.bases
 
 
 def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
