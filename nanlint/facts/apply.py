@@ -61,11 +61,12 @@ class Operands:
 
 def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode) -> Value:
     """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
-    # what is made like a tensor has its shape, of whichever branch that is
+    # `x.new_full()` takes nothing but its format from x
     split = [
         name
         for name, operand in operands.items()
-        if 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES and name != "like"
+        if 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES
+        and not (name == "like" and op.name.startswith("new_"))
     ]
     if frame.autocast is not None:
         operands = autocast.cast(frame.autocast, op.name, operands)
