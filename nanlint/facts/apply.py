@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast, emptiness, masking, needs
 from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
+from nanlint.facts.frame import OVERFLOWING
 from nanlint.facts.refinement import refine
 from nanlint.facts.scalars import as_kernels_see
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
@@ -25,7 +26,6 @@ MAX_ALTERNATIVES = 4
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
 FINITE_TESTS = frozenset({"isnan", "isinf", "isfinite"})
-OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # the same elements under another shape or place: equal to the input element by element where the shape is kept

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nanlint.site import Site
     from nanlint.source import ClassEntry, Definition, Modules, Source
 
+# they give infinities, but no nan
+OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 MAX_DEPTH = 3
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 1_000
@@ -260,12 +262,18 @@ def tested(env: Env, value: Value) -> Value:
 
 
 def without_nan(env: Env, value: Value) -> Value:
-    """The value, behind a test that it holds no nan."""
-    if not value.hazards or ("finite", value.ident) not in env.marks:
+    """The value, behind a test that it holds no nan, or no infinity."""
+    if not value.hazards:
         return value
-    for site in value.hazards:
+    if ("finite", value.ident) in env.marks:
+        gone = value.hazards
+    elif ("not infinite", value.ident) in env.marks:
+        gone = frozenset(site for site in value.hazards if site.op in OVERFLOWING)
+    else:
+        return value
+    for site in gone:
         site.guarded = True
-    return value.but(hazards=frozenset(), alternatives=())
+    return value.but(hazards=value.hazards - gone, alternatives=())
 
 
 def narrowed(value: Value, learned: Interval) -> Value:

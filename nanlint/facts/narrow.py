@@ -144,11 +144,10 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
         if truth:
             env.learn(inner.ident, FINITE)
             env.mark("finite", inner.ident)
-    elif op in ("isnan", "isinf"):
-        if inner is not None:
-            _ask(inner)
-        if not truth and op == "isnan":
-            env.mark("finite", inner.ident if inner is not None else 0)
+    elif op in ("isnan", "isinf") and inner is not None:
+        _ask(inner)
+        if not truth:
+            env.mark("finite" if op == "isnan" else "not infinite", inner.ident)
     elif op == "is_tensor" and inner is not None:
         if truth:
             env.mark("tensor", inner.ident)
