@@ -303,7 +303,9 @@ def invoke(
 def _from_elsewhere(value: Value) -> Value:
     """What a function of another file gives: where that could be anything, it is no surer than what is not in view."""
     bounded = value.range is not None and (value.range.lo > -INF or value.range.hi < INF)
-    return value if bounded or value.kind not in ("tensor", "unknown") else value.but(reach=Confidence.POSSIBLE)
+    if bounded or value.kind not in ("tensor", "unknown"):
+        return value
+    return value.but(reach=Confidence.POSSIBLE, alternatives=())
 
 
 def _is_followed(session: Session, ref: FunctionRef) -> bool:

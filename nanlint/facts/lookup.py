@@ -127,13 +127,11 @@ def member(session: Session, home: Source, name: str) -> Value | None:
             found = dotted(frame, target)
     elif name in index.bound:
         found = _bound_elsewhere(session, home, name)
-    else:
-        found = _from_stars(session, home, name)
     if found is not None:
         return found
     # also `from . import name` in the package itself
     below = _below(session, home, name)
-    return _file(session, below) if below is not None else None
+    return _file(session, below) if below is not None else _from_stars(session, home, name)
 
 
 def _below(session: Session, home: Source, name: str) -> Source | None:
