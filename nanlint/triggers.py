@@ -25,6 +25,15 @@ LAYERS = frozenset(
     """linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d rnn rnn_cell lstm
     lstm_cell gru gru_cell multi_head_attention""".split()
 )
+# hazards beside -inf alone
+MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
+MASKS = re.compile(r"\b[Ii]nf(?:ty|inity)?\b|\bfinfo\b|_mask\b")
+# hazards in half precision alone, which has signs of its own
+IN_HALF = frozenset(
+    """tensor as_tensor scalar_tensor new_tensor arange full full_like new_full fill fill_
+    index_fill masked_fill clamp clamp_min clamp_max hardtanh threshold pad rsub mean nanmean nansum normalize
+    cosine_similarity""".split()
+)
 # by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
 # that start with a literal are found fast, an alternation is not.
 SITES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -110,11 +119,14 @@ class _Signs:
 
 
 @lru_cache(maxsize=64)
-def _signs(listened: frozenset[str]) -> _Signs:
-    """The signs by which code shows that it holds one of these."""
+def _signs(listened: frozenset[str], masks: bool) -> _Signs:
+    """The signs by which code shows that it holds one of these, in a file that masks logits or does not."""
     words: set[str] = set()
+    quiet = SILENT | LAYERS
+    if "complex-backward" not in listened:
+        quiet |= IN_HALF if masks else IN_HALF | MASKABLE
     for op in LINES:
-        if op.name in listened and op.name not in SILENT and op.name not in LAYERS:
+        if op.name in listened - quiet:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
     words |= {word + "_" for word in words}
     patterns = [
@@ -156,7 +168,7 @@ def _stands(text: str, code: str) -> bool:
 
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    signs, imports = _signs(listened), index.imports
+    signs, imports = _signs(listened, MASKS.search(index.source.text) is not None), index.imports
     imported = {name for name, target in imports.items() if _is_sign(target, signs.words, listened)}
     uses = _uses(imported, imports)
     names = signs.words | imported
@@ -169,8 +181,8 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     def shows(code: str) -> bool:
         words = set(WORD.findall(code))
         if not names.isdisjoint(words):
-            if "import" in words:
-                return True
+            if words >= {"import", "def"}:
+                return True  # a name that is bound within the function
             if any(name in names for found in uses.findall(code) for name in found if name):
                 return True
         for needed, patterns in signs.patterns:
@@ -256,11 +268,11 @@ def _absent(name: str, rest: str) -> bool:
     return False
 
 
-def _calls(names: set[str]) -> Callable[[str], bool]:
+def _calls(names: set[str], before: str = r"(?<!def )\b", behind: str = "") -> Callable[[str], bool]:
     """A test of code: does it call a function of one of these names?"""
     if not names:
         return lambda code: False
-    calls = re.compile(rf"(?<!def )\b(?:{'|'.join(sorted(map(re.escape, names)))})\(")
+    calls = re.compile(rf"{before}(?:{'|'.join(sorted(map(re.escape, names)))})\({behind}")
     return lambda code: calls.search(code) is not None
 
 
@@ -279,10 +291,13 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
 
 def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
     """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?"""
-    names = {
-        d.name
-        for d in definitions
-        if d.kind == "function" and d.name not in ANYWHERE and d.code.count("\n") <= HELPER_ROWS
-        if d in hazardous or _reduces(set(CALLED.findall(d.code)))
-    }
-    return _calls(names)
+    names: set[str] = set()
+    methods: set[str] = set()
+    for d in definitions:
+        if d.kind == "function" and d.code.count("\n") <= HELPER_ROWS:
+            if d.owner is None and (d in hazardous or _reduces(set(CALLED.findall(d.code)))):
+                names.add(d.name)
+            elif d in hazardous and d.name not in ANYWHERE:
+                methods.add(d.name)
+    functions, own = _calls(names), _calls(methods, r"\bself\.", r"(?!\))")
+    return lambda code: functions(code) or own(code)
