@@ -27,7 +27,7 @@ LAYERS = frozenset(
 )
 # hazards beside -inf alone
 MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
-MASKS = re.compile(r"\b[Ii]nf(?:ty|inity)?\b|\bfinfo\b|_mask\b")
+MASKS = re.compile(r"\b[Ii]nf(?:ty|inity)?\b|\bfinfo\b|_mask\b|masked_fill")
 # hazards in half precision alone, which has signs of its own
 IN_HALF = frozenset(
     """tensor as_tensor scalar_tensor new_tensor arange full full_like new_full fill fill_

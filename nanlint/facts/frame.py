@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 # they give infinities, but no nan
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
-MAX_DEPTH = 3
+MAX_DEPTH = 2
 MAX_STEPS = 40_000
-MAX_INLINED_STEPS = 1_000
-MAX_INLINED_ROWS = 100
+MAX_INLINED_STEPS = 300
+MAX_INLINED_ROWS = 60
 MAX_FOLLOWED_ROWS = 12
 MAX_FOLLOWED_STEPS = 200
 

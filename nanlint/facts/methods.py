@@ -88,7 +88,7 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
         return value.but(items=tuple(converted(frame, item, dtype, depth, complex_too) for item in value.items))
     elif value.op == "parameter" and (complex_too or not value.is_complex):
         return value.but(dtype=dtype)
-    elif value.kind == "module":
+    elif value.kind == "module" and value.ref is not None:
         module: Any = value.ref
         before = module.arguments.get("dtype")
         if not complex_too and before is not None and is_complex(of_argument(before.value)):
@@ -118,7 +118,7 @@ def weights_dtype(value: Value, depth: int = 4) -> str | None:
         held = [v for v in value.ref.attrs.values() if v.kind in ("module", "instance", "tuple") or v.op == "parameter"]
     elif value.kind == "tuple":
         held = list(value.items or ())
-    elif value.kind == "module":
+    elif value.kind == "module" and value.ref is not None:
         module: Any = value.ref
         if module.children is None:
             given = module.arguments.get("dtype")
