@@ -223,3 +223,10 @@ def test_nothing_of_what_is_imported_is_run(tmp_path: Path) -> None:
     write(tmp_path, user=USER, helpers=f"open({str(tmp_path / 'ran')!r}, 'w')\n{UNSAFE}")
     assert names(tmp_path) == ["log-of-nonpositive"]
     assert not (tmp_path / "ran").exists()
+
+
+def test_one_name_for_several_modules_is_no_failure(tmp_path: Path, program: Program) -> None:
+    user = "import torch\nimport a, b\n\n\ndef f(x):\n    return [torch.log(x + m.EPS) for m in (a, b)]\n"
+    write(tmp_path, a="EPS = 1e-8\n", b="EPS = 1e-6\n", user=user)
+    done = program("nanlint", "check", "--isolated", "--no-cache", str(tmp_path))
+    assert (done.returncode in (0, 1), done.stderr) == (True, "")

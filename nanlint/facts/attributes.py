@@ -33,7 +33,7 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Valu
     match value.kind:
         case "name":
             return _of_name(frame, str(value.ref), name, node)
-        case "file":
+        case "file" if value.ref is not None:
             found = member(frame.session, value.ref, name)
             return found if found is not None else _unknown(frame, value, name)
         case "instance" if isinstance(value.ref, Instance):
