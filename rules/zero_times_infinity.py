@@ -52,7 +52,7 @@ def zero_times_infinity(site: Site) -> Iterator[Report]:
 
     ```python
     def masked_scores(scores, keep):
-        return torch.softmax(scores.masked_fill(keep.eq(0), float("-inf")), dim=-1)
+        return torch.softmax(scores.masked_fill(keep.eq(0), torch.finfo(scores.dtype).min), dim=-1)
 
 
     # run: masked_scores(torch.ones(3, requires_grad=True), torch.tensor([1, 1, 0]))
