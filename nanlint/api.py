@@ -6,6 +6,7 @@ from nanlint.facts.distributions import family_of
 from nanlint.facts.dtypes import complex_origin
 from nanlint.facts.evidence import is_stand_in
 from nanlint.facts.frame import Place
+from nanlint.facts.growth import exp_limit
 from nanlint.facts.masking import Fill, covered, fills, lowest
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
@@ -50,7 +51,7 @@ __all__ = [
     "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE",
     "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Fill", "Finding",
     "Interval", "Loop", "Operand", "Place", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one",
-    "complement_of", "complex_origin", "covered", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
-    "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "lowest", "ops_on_complex",
-    "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "complement_of", "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin",
+    "is_filled", "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "lowest",
+    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

@@ -14,15 +14,16 @@ from nanlint.api import (
     Report,
     Site,
     Value,
+    exp_limit,
     family_of,
     first_arg,
     rule,
     strip_views,
 )
 
-# the largest and the smallest exponents at which exp is neither inf nor 0
-EXPONENTS = {"float16": (11.09, 17.33), "float64": (709.78, 745.13), "bfloat16": (88.72, 92.87)}
-FLOAT32 = (88.72, 103.97)
+# how far below 0 exp is 0
+LOWEST = {"float16": 17.33, "float64": 745.13, "bfloat16": 92.87}
+LOWEST_FLOAT32 = 103.97
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "softmax"})
 OVERFLOWING = frozenset({"exp", "exp2"})
@@ -154,7 +155,7 @@ def _parameter(
     vanishing = _vanishing(value) if 0 not in domain else None
     if vanishing is not None and vanishing.made_by is not None:
         x, op = first_arg(vanishing), vanishing.op
-        high, low = EXPONENTS.get(vanishing.dtype or "", FLOAT32)
+        high, low = exp_limit(vanishing.dtype), LOWEST.get(vanishing.dtype or "", LOWEST_FLOAT32)
         ends = [(low, -1)] + ([(high, 1)] if op in OVERFLOWING else [])
         doubts = [site.runs_past(x, end, (way,)) for end, way in ends] if x is not None else []
         confidence = max((d for d in doubts if d is not None), default=None)

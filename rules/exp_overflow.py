@@ -6,14 +6,13 @@ from nanlint.api import (
     Report,
     Site,
     Value,
+    exp_limit,
     first_arg,
     picked,
     rule,
     softmax_of,
 )
 
-LARGEST = {"float16": 11.09, "float64": 709.78}
-FLOAT32 = 88.72
 BITS = {"float16": 16.0, "float64": 1024.0}
 TWO_SIDED = frozenset({"sinh", "cosh", "i0"})
 WHOLES = frozenset({"div", "log", "log1p"})
@@ -125,4 +124,4 @@ def _written_out(site: Site) -> tuple[Value | None, str]:
 
 
 def _limit(dtype: str | None, op: str) -> float:
-    return BITS.get(dtype or "", 128.0) if op == "exp2" else LARGEST.get(dtype or "", FLOAT32)
+    return BITS.get(dtype or "", 128.0) if op == "exp2" else exp_limit(dtype)

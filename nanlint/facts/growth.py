@@ -31,6 +31,12 @@ STEEP = 80.0
 """A quantity of everyday size times such a number passes the limit of exp."""
 HUGE = 1e30
 """A limit beyond it, such as `finfo.max`, is there against infinities."""
+EXP_LIMITS = {"float16": 11.09, "float64": 709.78}
+
+
+def exp_limit(dtype: str | None) -> float:
+    """The exponent above which exp is inf in that format; what is not known is taken for float32."""
+    return EXP_LIMITS.get(dtype or "", 88.72)
 
 
 def _most(confidences: Iterable[Confidence | None]) -> Confidence | None:
