@@ -53,5 +53,6 @@ __all__ = [
     "Interval", "Loop", "Operand", "Place", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one",
     "complement_of", "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin",
     "is_filled", "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "lowest",
-    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views",
+    "torch_names", "unguarded",
 ]  # fmt: skip
