@@ -99,10 +99,17 @@ def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node
         if any(d.rsplit(".", 1)[-1] in ("property", "cached_property") for d in method.decorators):
             return invoke(frame, bound, (), {}, node)
         return Value("function", ident=frame.session.intern(("attr", value.ident, name)), ref=bound)
+    session = frame.session
     found = instance.cls.attribute(name)
-    if found is not None:
+    if found is not None and session.arguments.get(found.ident) != "state":
         return found
-    return _unknown(frame, value, name)
+    own = _unknown(frame, value, name)
+    session.attributes[own.ident] = (instance.cls, name)
+    if found is None:
+        return own
+    # a state that the class only declares is another one for each class that inherits it
+    session.arguments[own.ident] = "state"
+    return found.but(ident=own.ident)
 
 
 def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:

@@ -248,7 +248,21 @@ def _unknown_can(
 ) -> bool:
     if value.alternatives and depth:
         return any(can(session, v, depth - 1) for v in value.alternatives)
+    given = session.given_to(value) if depth else ()
+    if given:
+        return any(can(session, v, depth - 1) for v in _steps(given, value, "state" in origins))
     return session.arguments.get(value.ident) in origins or (value.grad is True and "state" in origins)
+
+
+def _steps(given: tuple[Value, ...], state: Value, summed: bool) -> Iterator[Value]:
+    """What the methods of a class give its attribute; of `state += x` only x, and that only when the sum matters."""
+    for value in given:
+        left, right = value.arg("input"), value.arg("other")
+        grows = value.op == "add" and left is not None and strip_views(left).ident == state.ident
+        if not grows or right is None:
+            yield value
+        elif summed:
+            yield right
 
 
 def _tensors(value: Value) -> Iterator[Value]:

@@ -88,6 +88,9 @@ class Session:
     interned: dict[Hashable, int] = field(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
     instances: dict[Hashable, dict[str, Value]] = field(default_factory=dict)
+    attributes: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    given: dict[int, tuple[Value, ...]] = field(default_factory=dict)
+    setters: dict[Hashable, list[tuple[str, Value]]] = field(default_factory=dict)
     classes: dict[ClassEntry, Any] = field(default_factory=dict)
     modules: Modules | None = None
     imports: dict[Hashable, Value | None] = field(default_factory=dict)
@@ -98,6 +101,7 @@ class Session:
     running: set[int] = field(default_factory=set)
     start_module: Callable[[], None] | None = None
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
+    find_given: Callable[[int], tuple[Value, ...]] | None = None
     muted: int = 0
     wordless: bool = False
     trains: bool = True
@@ -134,6 +138,11 @@ class Session:
             found = self.fixed[key] = make(self.intern(key))
         return found
 
+    def given_to(self, value: Value) -> tuple[Value, ...]:
+        """What the methods of its class assign to an attribute; empty for anything else."""
+        asked = self.find_given is not None and value.ident in self.attributes
+        return self.find_given(value.ident) if asked and self.find_given is not None else ()
+
     def close(self) -> None:
         """Let go of everything, so that it is freed now.
 
@@ -144,7 +153,8 @@ class Session:
             held = getattr(self, one.name)
             if isinstance(held, (dict, list, set)) and one.default_factory is not MISSING:
                 held.clear()
-        self.root = self.module = self.start_module = self.run_class = self.find_import = self.modules = None
+        self.root = self.module = self.start_module = self.run_class = self.modules = None
+        self.find_import = self.find_given = None
 
     @property
     def sharing(self) -> Hashable:

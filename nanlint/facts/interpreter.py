@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts import autocast, repairs, training_loops
+from nanlint.facts import autocast, repairs, setters, training_loops
 from nanlint.facts.apply import escape
 from nanlint.facts.classes import class_of_entry
 from nanlint.facts.dtypes import default_dtype
@@ -39,6 +39,7 @@ def new_session(source: Source, listened: frozenset[str], modules: Modules | Non
     session.default_dtype = default_dtype(source.text)
     session.start_module = lambda: run_module(session)
     session.find_import = lambda asker, name: imported(session, asker, name)
+    session.find_given = lambda ident: setters.given(session, ident)
     session.run_class = lambda ref, entry: _class_body(session, ref, entry)
     return session
 
@@ -165,11 +166,13 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
     for name, value in instance.attrs.items():
         if value.kind == "none" or (value.kind == "number" and value.dtype == "bool"):
             instance.attrs[name] = Value(ident=session.fresh())
+            session.attributes[instance.attrs[name].ident] = (owner, name)
         elif name in changed and value.kind not in ("module", "instance", "optimizer", "scaler"):
             instance.attrs[name] = value.but(
                 range=None, reach=Confidence.POSSIBLE, const=ABSENT, made_by=None, because=None, items=None,
                 ident=session.fresh(), alternatives=(), hazards=frozenset(), slopes=frozenset(), ref=None,
             )  # fmt: skip
+            session.attributes[instance.attrs[name].ident] = (owner, name)
         elif value.hazards or value.slopes:
             instance.attrs[name] = value.but(hazards=frozenset(), slopes=frozenset())
 
