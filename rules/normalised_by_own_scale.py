@@ -72,7 +72,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     always = below.range is not None and below.range.point == 0
     if (site.only_underflows(of) and not always) or (what == "sum" and site.is_foreign(of)):
         confidence = POSSIBLE
-    elif confidence is POSSIBLE and what != "norm":
+    elif confidence is POSSIBLE and what != "norm" and not _is_raised(of):
         confidence = LIKELY
     scaled, divisor = site.show(site.operands["input"]), site.show(site.operands["other"])
     yield site.report(
@@ -90,6 +90,12 @@ def _roots(value: Value) -> tuple[Application, ...]:
         return ()
     below = first_arg(made)
     return (made.made_by,) if below is None else (made.made_by, *_roots(below))
+
+
+def _is_raised(value: Value) -> bool:
+    """A positive number was added to each element, such as one to each of some counts."""
+    added = strip_views(value).arg("other")
+    return strip_views(value).op == "add" and added is not None and added.number is not None and added.number > 0
 
 
 def _scale(value: Value) -> tuple[Value, str, str, str] | None:

@@ -28,6 +28,7 @@ TRAPS = frozenset({"div", "pow"})
 FINITE_TESTS = frozenset({"isnan", "isinf", "isfinite"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
+STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign", "fix"})
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
 SAME_ELEMENTS = frozenset({"clone", "detach", "contiguous", "positive", "alias", "identity"})
 
@@ -100,6 +101,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
     grad = _grad(frame, op, values)
+    # of what only goes into steps, such as sizes that are rounded, no gradient is wanted
+    follows = grad is not False and op.name not in STEPS
     maybe_empty, of_nothing = False, None
     if any(v.maybe_empty for v in inputs):
         maybe_empty, of_nothing = emptiness.empties(frame.env, op, values)
@@ -113,7 +116,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
         hazards=_carried(op, values),
-        slopes=frozenset() if grad is False else frozenset().union(*(v.slopes for v in inputs if v.grad is not False)),
+        slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if follows else frozenset(),
         maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import libcst as cst
 
 from nanlint.facts import narrow
@@ -11,6 +13,7 @@ from nanlint.facts.frame import Env, Frame, Loop
 from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
+from nanlint.interval import POSITIVE
 
 MAX_UNROLLED = 64
 MAX_BODY = 12
@@ -73,12 +76,44 @@ def _once(
     if isinstance(node, cst.For) and iterated is not None:
         frame.env = frame.env.copy()
         assign(frame, node.target, element_of(frame, iterated))
+        bounds = _bounds(frame, node, iterated)
+        if bounds is not None:
+            return _between(frame, bounds, lambda: _run_body(frame, node, body, exits))
     elif isinstance(node, cst.While):
         yes, _ = narrow.split(frame, node.test)
         if yes is None:
             return None
         frame.env = yes
     return _run_body(frame, node, body, exits)
+
+
+def _bounds(frame: Frame, node: cst.For, iterated: Value) -> tuple[Value, Value] | None:
+    """Start and end of `range(start, end)`, or of `x[start:end]`."""
+    if isinstance(iterated.ref, tuple) and len(iterated.ref) == 3 and iterated.ref[0] == "range":
+        return iterated.ref[1], iterated.ref[2]
+    part = node.iter.slice[0].slice if isinstance(node.iter, cst.Subscript) and len(node.iter.slice) == 1 else None
+    if not isinstance(part, cst.Slice) or not isinstance(part.lower, cst.Name) or not isinstance(part.upper, cst.Name):
+        return None
+    return frame.evaluate(part.lower), frame.evaluate(part.upper)
+
+
+def _between(frame: Frame, bounds: tuple[Value, Value], run: Callable[[], Env | None]) -> Env | None:
+    """Run the body of a loop over what lies between the bounds: it is entered only where there is something."""
+    start, end = bounds
+    mark = (f"gt {start.ident}", end.ident)
+    difference = frame.session.interned.get(("sub", ("input", end.ident), ("other", start.ident)))
+    if mark in frame.env.marks or difference in frame.env.facts:
+        return run()
+    frame.env.marks |= {mark}
+    if difference is not None:
+        frame.env.learn(difference, POSITIVE)
+    left = run()
+    if left is not None:
+        # behind the loop there may have been nothing
+        left.marks -= {mark}
+        if difference is not None:
+            left.facts.pop(difference, None)
+    return left
 
 
 def _run_body(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, exits: list[Env]) -> Env | None:
@@ -159,8 +194,10 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
         )
         if before.kind == "none":
             kind = after.kind
+        # a value that the passes know nothing of is as sure as they make it, whatever it was before them
+        forgotten = before.kind == "none" or (before.range is not None and after.range is None)
         widened.vars[name] = Value(
-            kind, widest, min(Confidence.LIKELY, before.reach if before.kind != "none" else after.reach),
+            kind, widest, min(Confidence.LIKELY, after.reach if forgotten else before.reach),
             frame.session.fresh(), before.dtype if before.dtype == after.dtype else None,
             before.grad if before.grad == after.grad else None, because=after.because or before.because,
             hazards=before.hazards | after.hazards, slopes=before.slopes | after.slopes,

@@ -9,6 +9,7 @@ import libcst as cst
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
 from nanlint.facts.frame import Env, Frame, narrowed, without_nan
+from nanlint.facts.operators import comparisons
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
@@ -37,8 +38,16 @@ def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | Non
         with frame.branch(go_on):
             yes, no = split(frame, test.right)
         if conjunction:
-            return yes, join_envs(frame, [e for e in (done, no) if e is not None])
+            no = join_envs(frame, [e for e in (done, no) if e is not None])
+            _mark_not_all_zero(no, _all_zero(frame, test))
+            return yes, no
         return join_envs(frame, [e for e in (done, yes) if e is not None]), no
+    if isinstance(test, cst.Comparison) and len(test.comparisons) > 1:
+        yes, no = frame.env.copy(), frame.env.copy()
+        for link in comparisons(frame, test):
+            teach(yes, link, True)
+        _mark_not_all_zero(no, _all_zero(frame, test))
+        return yes, no
     value = frame.evaluate(test)
     if value.is_literal and not isinstance(value.const, str):
         return (frame.env.copy(), None) if value.const else (None, frame.env.copy())
@@ -48,6 +57,30 @@ def split(frame: Frame, test: cst.BaseExpression) -> tuple[Env | None, Env | Non
     teach(yes, value, True)
     teach(no, value, False)
     return yes, no
+
+
+def _all_zero(frame: Frame, test: cst.BaseExpression) -> list[Value]:
+    """What `a == b == 0`, `a == 0 and b == 0` or `not a and not b` says to be zero; empty where it says more."""
+    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And):
+        left = _all_zero(frame, test.left)
+        right = _all_zero(frame, test.right) if left else []
+        return [*left, *right] if right else []
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        return [frame.evaluate(test.expression)] if isinstance(test.expression, cst.Name) else []
+    if not isinstance(test, cst.Comparison) or not all(isinstance(c.operator, cst.Equal) for c in test.comparisons):
+        return []
+    sides = [test.left, *(c.comparator for c in test.comparisons)]
+    if not all(isinstance(side, (cst.Name, cst.Integer, cst.Float)) for side in sides):
+        return []
+    values = [frame.evaluate(side) for side in sides]
+    return [v for v in values if not v.is_literal] if any(v.number == 0 for v in values) else []
+
+
+def _mark_not_all_zero(env: Env | None, values: list[Value]) -> None:
+    if env is not None and len(values) == 2:
+        one, other = (value.ident for value in values)
+        env.mark(f"or {one}", other)
+        env.mark(f"or {other}", one)
 
 
 def join_envs(frame: Frame, envs: list[Env]) -> Env | None:

@@ -104,19 +104,24 @@ def unary_operation(frame: Frame, node: cst.UnaryOperation) -> Value:
 
 
 def comparison(frame: Frame, node: cst.Comparison) -> Value:
+    links = comparisons(frame, node)
+    return links[0] if len(links) == 1 else frame.unknown(kind="number")
+
+
+def comparisons(frame: Frame, node: cst.Comparison) -> list[Value]:
+    """The links of a chain such as `0 < x < 1`, all of which are to hold."""
     left = Operand(frame.evaluate(node.left), node.left)
-    result = frame.unknown(kind="number")
+    links: list[Value] = []
     for target in node.comparisons:
         right = Operand(frame.evaluate(target.comparator), target.comparator)
         name = COMPARISONS.get(type(target.operator))
         if name is not None:
             result = binary(frame, name, left, right, node)
-            if result.kind == "unknown":
-                result = result.but(dtype="bool")
+            links.append(result.but(dtype="bool") if result.kind == "unknown" else result)
         else:
-            result = _identity(frame, target.operator, left.value, right.value)
+            links.append(_identity(frame, target.operator, left.value, right.value))
         left = right
-    return result if len(node.comparisons) == 1 else frame.unknown(kind="number")
+    return links
 
 
 def _identity(frame: Frame, how: cst.BaseCompOp, left: Value, right: Value) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.masking import fills
+from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -140,6 +141,8 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
     for whole, truth in ((left, right), (right, left)):
         if _is_one_where_zero(whole, truth):
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
+    if are_shares_of_one(left, right) or (f"or {right.ident}", left.ident) in frame.env.marks:
+        return (NONZERO if range_ is None else range_.without_zero()), reach
     if _counts_all(left, right) or _counts_all(right, left):
         return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
@@ -310,6 +313,12 @@ def _log_softmax(values: Mapping[str, Value], range_: Interval | None, reach: Co
     return Interval(-INF, 0.0, nan=True), reach if known else Confidence.LIKELY
 
 
+def _norm(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    value = values.get("input")
+    rows = value is not None and range_ is not None and has_nonzero_rows(value)
+    return (range_.without_zero(), reach) if rows and range_ is not None else None
+
+
 def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     """The mean of exponentials of which one is 1: positive, whatever their number."""
     value = values.get("input")
@@ -323,5 +332,5 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
     "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
-    "log_softmax": _log_softmax,
+    "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
 }  # fmt: skip
