@@ -1,0 +1,1 @@
+"""Which operation of a training step made the first non-finite value that reached the loss or a gradient."""

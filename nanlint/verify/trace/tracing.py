@@ -1,0 +1,217 @@
+"""Trace what runs inside, and name the cause of the first bad loss or gradient."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from nanlint.verify.trace import finite
+from nanlint.verify.trace.blame import Blame, blame
+from nanlint.verify.trace.events import listening
+from nanlint.verify.trace.finite import is_checkable
+from nanlint.verify.trace.record import Record
+from nanlint.verify.trace.recorder import Recorder
+
+# A healthy GradScaler skips a few steps until its scale fits, each time halving it: from 2**16 this is below 1.
+MOST_SKIPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """The first bad loss or gradient.
+
+    `what` is "loss", "gradient" or "parameter", `tensor` that of which it is the gradient, or the loss itself;
+    `step` counts the optimizer's steps, from 1. `blame` is None where nobody saw the value being made.
+    """
+
+    what: str
+    tensor: Tensor
+    contents: finite.Contents
+    step: int
+    blame: Blame | None
+    note: str = ""
+
+
+class Tracing:
+    """A listener that asks its recorder. `found` is the first bad loss or gradient; `report` is called with it.
+
+    A gradient counts once it is used: by an optimizer's step, or by one that the training makes by hand, or where it
+    is left at the end. One that the training loop throws away, repairs or clips to a finite one does not, nor does
+    one that a GradScaler skips, unless it is bad at any scale.
+    """
+
+    def __init__(self, report: Callable[[Bad], None] = lambda bad: None, *, deferred: bool | None = None) -> None:
+        self.found: Bad | None = None
+        self.recorder = Recorder(deferred=deferred)
+        self.steps = 0
+        self._report = report
+        self._pending: dict[int, tuple[weakref.ref[Tensor], Bad]] = {}
+        self._scaled = WeakIdKeyDictionary()
+        self._skips = 0
+        self._stepped = WeakIdKeyDictionary()
+
+    @contextmanager
+    def __call__(self) -> Iterator[Tracing]:
+        """Trace what runs inside."""
+        with listening(self):
+            try:
+                with self.recorder:
+                    yield self
+            finally:
+                self.recorder.off = True
+                self._at_end()
+
+    def before_backward(self, roots: Sequence[Tensor]) -> None:
+        with self.recorder.suspended():
+            self._used_by_hand()
+            for root in roots:
+                loss = self._scaled.get(root, root)
+                if not self.recorder.defers(loss) and not _is_finite(loss):
+                    self._tell(self._bad("loss", loss, loss))
+
+    def after_backward(self, roots: Sequence[Tensor]) -> None:
+        with self.recorder.suspended():
+            self.recorder.settle()
+            if self.recorder.is_clean:
+                return
+            for root in roots:
+                loss = self._scaled.get(root, root)
+                if self.recorder.defers(loss) and self.recorder.record_of(loss) and not _is_finite(loss):
+                    self._tell(self._bad("loss", loss, loss))
+            is_scaled = any(root in self._scaled for root in roots)
+            bad = [leaf for leaf in _leaves(roots) if leaf.grad is not None and not _is_finite(leaf.grad)]
+            for leaf in bad:
+                self._suspect(leaf, leaf.grad)
+            if is_scaled and bad:
+                self._skips += 1
+                self._check_scaled()
+
+    def after_grad(self, inputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+        with self.recorder.suspended():
+            for tensor, gradient in zip(inputs, gradients, strict=True):
+                if isinstance(tensor, torch.nn.Parameter) and not _is_finite(gradient):
+                    self._suspect(tensor, gradient)
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        with self.recorder.suspended():
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            for parameter in parameters:
+                self._stepped[parameter] = True
+            self._skips = 0
+            found_inf = getattr(optimizer, "found_inf", None)
+            if self.recorder.is_clean or (found_inf is not None and bool(found_inf)):
+                self._pending.clear()
+                return
+            for parameter in parameters:
+                if parameter.grad is not None and not _is_finite(parameter.grad):
+                    known = self._pending.get(id(parameter))
+                    if known is None:
+                        self._suspect(parameter, parameter.grad)
+                        known = self._pending[id(parameter)]
+                    self._tell(known[1])
+            self._pending.clear()
+
+    def after_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.steps += 1
+        self.recorder.end_step()
+
+    def updating(self) -> Any:
+        return self.recorder.removed()
+
+    def scaled(self, loss: Tensor, result: Tensor) -> None:
+        self._scaled[result] = loss
+
+    def _suspect(self, leaf: Tensor, gradient: Tensor | None) -> None:
+        assert gradient is not None
+        if id(leaf) not in self._pending:
+            self._pending[id(leaf)] = (weakref.ref(leaf), self._bad("gradient", leaf, gradient))
+
+    def _bad(self, what: str, tensor: Tensor, value: Tensor, note: str = "") -> Bad:
+        record = self.recorder.record_of(value)
+        contents = finite.contents(value)
+        return Bad(what, tensor, contents, self.steps + 1, blame(record) if record else None, note)
+
+    def _check_scaled(self) -> None:
+        """A GradScaler's Inf is normal. One that double precision does not cure is not, nor is one that stays."""
+        for _, bad in self._pending.values():
+            if bad.blame and _persists(bad.blame.cause):
+                self._tell(bad)
+                return
+            if self._skips >= MOST_SKIPS:
+                self._tell(bad)
+                return
+        self._pending.clear()
+
+    def _used_by_hand(self) -> None:
+        """Gradients of an earlier backward pass that an update without an optimizer has used."""
+        for reference, bad in self._pending.values():
+            leaf = reference()
+            if leaf is not None and not _is_finite(leaf.detach()):
+                self._tell(bad)
+
+    def _at_end(self) -> None:
+        self._used_by_hand()
+        for reference, bad in self._pending.values():
+            leaf = reference()
+            if leaf is not None and leaf not in self._stepped and leaf.grad is not None and not _is_finite(leaf.grad):
+                self._tell(bad)
+
+    def _tell(self, bad: Bad) -> None:
+        if self.found is None:
+            self.found = bad
+            self.recorder.off = True
+            self._report(bad)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    with torch.no_grad():
+        return not is_checkable(tensor) or finite.is_finite(tensor.detach())
+
+
+def _leaves(roots: Sequence[Tensor]) -> list[Tensor]:
+    """The leaves of the graphs of a backward pass."""
+    found: list[Tensor] = []
+    waiting = [root.grad_fn for root in roots if root.grad_fn is not None]
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, Tensor):
+            found.append(variable)
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return found
+
+
+def _persists(record: Record) -> bool:
+    """Whether the operation gives a bad value in double precision too, that is, at any scale of the loss."""
+    call = record.call
+    if call is None or not call.is_intact:
+        return False
+    with torch.no_grad():
+        try:
+            out = call.func(*_doubled(call.args), **_doubled(call.kwargs))
+        except (RuntimeError, TypeError):
+            return False
+    return any(is_checkable(leaf) and not finite.is_finite(leaf) for leaf in finite.leaves(out))
+
+
+def _doubled(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return tuple(_doubled(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _doubled(item) for key, item in value.items()}
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value.detach().double()
+    if isinstance(value, torch.dtype) and value.is_floating_point:
+        return torch.float64
+    return value
