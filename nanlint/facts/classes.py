@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -82,7 +82,6 @@ def instantiate(
 
 
 def _class_decorators(cls: ClassRef) -> list[str]:
-    node: Any = cls.entry.node if cls.entry is not None and cls.entry.is_readable else None
-    if not isinstance(node, cst.ClassDef):
+    if cls.entry is None or not cls.entry.is_readable:
         return []
-    return [cst.Module([]).code_for_node(d.decorator) for d in node.decorators]
+    return [cls.entry.code_of(d.decorator) for d in cls.entry.node.decorators]

@@ -93,6 +93,7 @@ class Session:
     setters: dict[Hashable, list[tuple[str, Value]]] = field(default_factory=dict)
     classes: dict[ClassEntry, Any] = field(default_factory=dict)
     modules: Modules | None = None
+    files: list[Source] = field(default_factory=list)
     imports: dict[Hashable, Value | None] = field(default_factory=dict)
     find_import: Callable[[Source, str], Value | None] | None = None
     root: Definition | None = None
@@ -129,7 +130,15 @@ class Session:
         """The source text of a node."""
         import libcst
 
-        return libcst.Module([]).code_for_node(node)
+        found = next((text for file in self.files if (text := file.code(node)) is not None), None)
+        return libcst.Module([]).code_for_node(node) if found is None else found
+
+    def find_module(self, name: str, asker: Source) -> Source | None:
+        """The file of the module that `asker` imports by that dotted name, where that is in the project."""
+        found = self.modules.find(name, asker) if self.modules is not None else None
+        if found is not None and found not in self.files:
+            self.files.append(found)
+        return found
 
     def once(self, key: Hashable, make: Callable[[int], Value]) -> Value:
         """A value that is the same wherever it is asked for, made with its value number when first it is."""

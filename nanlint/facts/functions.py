@@ -87,7 +87,7 @@ class FunctionRef:
         if isinstance(self.inner, cst.Lambda):
             return ()
         called = [d.decorator.func if isinstance(d.decorator, cst.Call) else d.decorator for d in self.inner.decorators]
-        return [cst.Module([]).code_for_node(function) for function in called]
+        return [self.where.code_of(function) for function in called]
 
     def bind(self, receiver: Value) -> FunctionRef:
         """The method as an attribute of an instance."""
@@ -237,7 +237,7 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
             bound[parameter.name.value] = ref.bound
         else:
             value = parameter_value(frame, parameter, ref.where)
-            own = is_private or is_setting(parameter.annotation)
+            own = is_private or is_setting(parameter.annotation, ref.where)
             frame.session.arguments[value.ident] = "private" if own else "public"
             bound[parameter.name.value] = value
     for star in (parameters.star_arg, parameters.star_kwarg):

@@ -34,7 +34,7 @@ assert repairs.TABLE
 
 def new_session(source: Source, listened: frozenset[str], modules: Modules | None = None) -> Session:
     """The state for one file. `listened`: the ops whose sites the rules want to see."""
-    session = Session(source, listened, EVALUATORS, EXECUTORS, modules=modules)
+    session = Session(source, listened, EVALUATORS, EXECUTORS, modules=modules, files=[source])
     session.trains = any(word in source.text for word in ("backward", "step", "Trainer"))
     session.default_dtype = default_dtype(source.text)
     session.start_module = lambda: run_module(session)

@@ -14,7 +14,7 @@ from nanlint.facts.value import Value, literal
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
-    from nanlint.source import Definition, Modules, Source
+    from nanlint.source import Definition, Source
 
 CONSTANTS = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "tau": math.tau,
@@ -93,19 +93,19 @@ def imported(session: Session, asker: Source, name: str) -> Value | None:
     if key not in session.imports:
         # of what imports itself nothing is known
         session.imports[key] = None
-        session.imports[key] = _imported(session, session.modules, asker, name)
+        session.imports[key] = _imported(session, asker, name)
     return session.imports[key]
 
 
-def _imported(session: Session, modules: Modules, asker: Source, name: str) -> Value | None:
+def _imported(session: Session, asker: Source, name: str) -> Value | None:
     body = name.lstrip(".")
     module, _, last = body.rpartition(".")
     module = name[: len(name) - len(body)] + module
-    home = modules.find(module, asker) if module else None
+    home = session.find_module(module, asker) if module else None
     if home is not None:
         return member(session, home, last)
     # a module of a folder without an `__init__.py`
-    found = modules.find(name, asker)
+    found = session.find_module(name, asker)
     return _file(session, found) if found is not None else None
 
 
@@ -135,7 +135,7 @@ def member(session: Session, home: Source, name: str) -> Value | None:
 
 
 def _below(session: Session, home: Source, name: str) -> Source | None:
-    return session.modules.find(f".{name}", home) if session.modules is not None and home.is_package else None
+    return session.find_module(f".{name}", home) if home.is_package else None
 
 
 def _file(session: Session, source: Source) -> Value:
@@ -144,7 +144,7 @@ def _file(session: Session, source: Source) -> Value:
 
 def _from_stars(session: Session, source: Source, name: str) -> Value | None:
     for module in source.index.stars:
-        home = session.modules.find(module, source) if session.modules is not None and not _is_foreign(module) else None
+        home = session.find_module(module, source) if not _is_foreign(module) else None
         if home is None or name.startswith("_"):
             continue
         key = (home, "*", name)

@@ -30,11 +30,11 @@ INTEGER = re.compile(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
 BOOLEAN = re.compile(r"\b(?:BoolTensor|Bool\[)")
 
 
-def annotated(frame: Frame, annotation: cst.Annotation | None) -> Value:
-    """A value of which only the annotation is known."""
+def annotated(frame: Frame, annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> Value:
+    """A value of which only the annotation is known, which stands in `unit`."""
     if annotation is None:
         return frame.unknown()
-    text = cst.Module([]).code_for_node(annotation.annotation).strip("'\" ")
+    text = unit.code_of(annotation.annotation).strip("'\" ")
     if COLLECTION.match(text):
         element = annotated_text(frame, text.partition("[")[2]) if "[" in text else frame.unknown()
         if re.match(r"^(?:Optional\[)?(?:typing\.|t\.)?(?:Dict|dict|Mapping)", text):
@@ -67,17 +67,17 @@ def annotated_text(frame: Frame, text: str) -> Value:
     return frame.unknown()
 
 
-def is_setting(annotation: cst.Annotation | None) -> bool:
+def is_setting(annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> bool:
     """What may be a Python number as well as a tensor is chosen by the caller, such as a temperature; it is no data."""
     if annotation is None:
         return False
-    text = cst.Module([]).code_for_node(annotation.annotation)
+    text = unit.code_of(annotation.annotation)
     return TENSOR.search(text) is not None and NUMBER.search(TENSOR.sub("", text)) is not None
 
 
 def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | ClassEntry) -> Value:
     """A parameter of which no argument is known. A numeric default gives its range, but decides no branch."""
-    value = annotated(frame, parameter.annotation)
+    value = annotated(frame, parameter.annotation, unit)
     if parameter.default is None:
         return value
     default = Frame(frame.session, unit, Env()).evaluate(parameter.default)

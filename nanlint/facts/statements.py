@@ -42,7 +42,7 @@ def _assign(frame: Frame, node: cst.Assign) -> bool:
 
 
 def _ann_assign(frame: Frame, node: cst.AnnAssign) -> bool:
-    said = annotated(frame, node.annotation)
+    said = annotated(frame, node.annotation, frame.unit)
     if node.value is not None:
         value = frame.evaluate(node.value)
         if value.kind == "unknown" and said.kind != "unknown":
@@ -272,7 +272,7 @@ def _function(frame: Frame, node: cst.FunctionDef) -> bool:
 def _class(frame: Frame, node: cst.ClassDef) -> bool:
     made = ClassRef(node.name.value, node.name.value)
     for arg in node.bases:
-        text = cst.Module([]).code_for_node(arg.value)
+        text = frame.unit.code_of(arg.value)
         made.bases.append(base_class(frame.session, frame.unit.source, text))
     for statement in node.body.body:
         if isinstance(statement, cst.FunctionDef):

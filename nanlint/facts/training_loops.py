@@ -13,6 +13,7 @@ import libcst as cst
 from nanlint.facts.apply import record
 from nanlint.facts.training import CLIP_ARGUMENTS, Event, is_switched_on
 from nanlint.site import ancestry
+from nanlint.source.nodes import is_alike
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame, Place, Session
@@ -159,7 +160,7 @@ def _is_opposite(test: cst.CSTNode, taken: bool, other: cst.CSTNode, also: bool)
         return False
     one, negated = _plain(test.test)
     two, negated_too = _plain(other.test)
-    return (taken != negated) != (also != negated_too) and one.deep_equals(two)
+    return (taken != negated) != (also != negated_too) and is_alike(one, two)
 
 
 def _plain(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]:

@@ -15,6 +15,7 @@ from nanlint.source.tree import Tree, masked
 if TYPE_CHECKING:
     import libcst
 
+    from nanlint.source.lowered import Lowered
     from nanlint.source.source import Source
 
 # comments and the insides of strings; the texts of `float("inf")` stay
@@ -71,15 +72,31 @@ class _Unit:
     def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
         return self._parsed[0].span(node)
 
+    def code_of(self, node: libcst.CSTNode) -> str:
+        """The text of a node of this unit, without the parentheses around it."""
+        return self._parsed[0].code(node)
+
     @cached_property
-    def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
+    def _parsed(self) -> tuple[Tree | Lowered, libcst.CSTNode]:
         try:
-            tree = Tree(*masked(self._rows, self.first_row, self.children, self.docstring))
+            tree = self._read()
         except SourceError as error:
             return self._parsed_whole(error)
         if len(tree.body) == 1 and self._is_this(tree.body[0]):
             return tree, tree.body[0]
         return self._parsed_whole(None)
+
+    def _read(self) -> Tree | Lowered:
+        """The rows by themselves. Raises SourceError as libcst puts it, which reads syntax newer than this Python."""
+        from nanlint.source.lowered import Lowered
+
+        rows, numbers = masked(self._rows, self.first_row, self.children, self.docstring)
+        try:
+            tree = Lowered(rows, numbers)
+        except SourceError:
+            return Tree(rows, numbers)
+        self.source.lowered.append(tree)
+        return tree
 
     def _parsed_whole(self, error: SourceError | None) -> tuple[Tree, libcst.CSTNode]:
         """The node within the tree of the whole file, for rows that cannot be read alone.
@@ -139,10 +156,10 @@ class Definition(_Unit):
         return node
 
     @cached_property
-    def _parsed(self) -> tuple[Tree, libcst.CSTNode]:
+    def _parsed(self) -> tuple[Tree | Lowered, libcst.CSTNode]:
         if self.kind == "function":
             return super()._parsed
-        tree = Tree(*masked(self._rows, self.first_row, self.children, self.docstring))
+        tree = self._read()
         return tree, tree.module
 
     def _is_this(self, node: libcst.CSTNode) -> bool:

@@ -21,6 +21,8 @@ from nanlint.source.tree import TOO_DEEP, Tree
 if TYPE_CHECKING:
     import libcst
 
+    from nanlint.source.lowered import Lowered
+
 NEWLINE = re.compile(r"\r\n|\r|\n")
 NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
 
@@ -43,6 +45,8 @@ class Source:
         self._bom = len(codecs.BOM_UTF8) if self.has_bom else 0
         self.encoding = _encoding(data)
         self.text = _decode(data[self._bom :], self.encoding)
+        # the trees of its units that were asked for
+        self.lowered: list[Lowered] = []
         null = self.text.find("\0")
         if null >= 0:
             raise SourceError("source code cannot contain null bytes", self.position(null))
@@ -148,6 +152,10 @@ class Source:
         """
         return unit.span(node)
 
+    def code(self, node: libcst.CSTNode) -> str | None:
+        """The text of a node of the file, without the parentheses around it; None for one of another file."""
+        return next((tree.code(node) for tree in self.lowered if node in tree), None)
+
     def forget_trees(self) -> None:
         """Let go of what only a check of the file itself needs; what it defines is kept for those that import it."""
         index: Index | None = self.__dict__.get("index")
@@ -155,6 +163,7 @@ class Source:
             unit.__dict__.pop("_parsed", None)
         for name in ("whole", "suppressions", "_row_starts"):
             self.__dict__.pop(name, None)
+        self.lowered.clear()
 
     def close(self) -> None:
         """Let go of index and trees, which refer back to the file, so that they are freed now; see Session.close."""

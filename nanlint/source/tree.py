@@ -21,16 +21,35 @@ NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
 LEADING = re.compile(r"[ \t\f]*\f")
 
 
-class Tree:
-    """The syntax tree of rows of a file, in order; `numbers` are their row numbers in the file.
+class Slice:
+    """Rows of a file that are read by themselves; `numbers` are their row numbers in the file.
 
-    Newlines are LF in the tree whatever they are in the file. Raises SourceError if the rows do not parse.
+    Newlines are LF in `text` whatever they are in the file. Rows that are indented stand in the block of an `if`.
     """
 
     def __init__(self, rows: list[str], numbers: Sequence[int]) -> None:
-        indented = bool(rows) and numbers[0] > 1 and LEADING.sub("", rows[0])[:1] in (" ", "\t")
-        self._numbers = [numbers[0] - 1, *numbers] if indented else numbers
-        text = "\n".join(["if 1:", *rows] if indented else rows)
+        self.indented = bool(rows) and numbers[0] > 1 and LEADING.sub("", rows[0])[:1] in (" ", "\t")
+        self.rows = ["if 1:", *rows] if self.indented else rows
+        self._numbers = [numbers[0] - 1, *numbers] if self.indented else numbers
+
+    def row(self, row: int) -> int:
+        """The row in the file of a row of the text; behind the last one, the rows go on."""
+        if not self._numbers:
+            return max(row, 1)
+        if row > len(self._numbers):
+            return self._numbers[-1] + row - len(self._numbers)
+        return max(self._numbers[max(row, 1) - 1], 1)
+
+
+class Tree(Slice):
+    """The concrete syntax tree of rows of a file, with all that stands between the code.
+
+    Raises SourceError if the rows do not parse.
+    """
+
+    def __init__(self, rows: list[str], numbers: Sequence[int]) -> None:
+        super().__init__(rows, numbers)
+        text = "\n".join(self.rows)
         # Python forgets the column at a form feed before the code of a row, libcst does not: leave them out
         self._shifts: dict[int, int] = {}
         if "\f" in text:
@@ -42,7 +61,7 @@ class Tree:
             text = "\n".join(kept).replace("\f", " ")
         self.module = self._parse(text)
         self.body: Sequence[libcst.CSTNode] = self.module.body
-        if indented:
+        if self.indented:
             import libcst
 
             block = self.module.body[0]
@@ -53,29 +72,21 @@ class Tree:
         deep = too_deep(text)
         if deep is not None:
             row = text.count("\n", 0, deep) + 1
-            raise SourceError(TOO_DEEP, Position(self._row(row), deep - text.rfind("\n", 0, deep)))
+            raise SourceError(TOO_DEEP, Position(self.row(row), deep - text.rfind("\n", 0, deep)))
         import libcst
 
         try:
             return libcst.parse_module(text)
         except libcst.ParserSyntaxError as error:
             message = " ".join(error.message.split())
-            raise SourceError(message, Position(self._row(error.raw_line), error.raw_column + 1)) from None
+            raise SourceError(message, Position(self.row(error.raw_line), error.raw_column + 1)) from None
         except (RecursionError, MemoryError):
-            raise SourceError(TOO_DEEP, Position(self._row(1), 1)) from None
+            raise SourceError(TOO_DEEP, Position(self.row(1), 1)) from None
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of the native parser is no Exception
             message = f"libcst cannot parse this: {type(error).__name__}"
-            raise SourceError(message, Position(self._row(1), 1)) from error
-
-    def _row(self, row: int) -> int:
-        """The row in the file of a row of the tree; behind the last one, the rows go on."""
-        if not self._numbers:
-            return max(row, 1)
-        if row > len(self._numbers):
-            return self._numbers[-1] + row - len(self._numbers)
-        return max(self._numbers[max(row, 1) - 1], 1)
+            raise SourceError(message, Position(self.row(1), 1)) from error
 
     @cached_property
     def _spans(self) -> dict[libcst.CSTNode, tuple[Place, Place]]:
@@ -84,7 +95,7 @@ class Tree:
         try:
             return record(self.module)
         except (RecursionError, MemoryError):
-            raise SourceError(TOO_DEEP, Position(self._row(1), 1)) from None
+            raise SourceError(TOO_DEEP, Position(self.row(1), 1)) from None
 
     def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
         """Start and exclusive end in the file. Raises KeyError for a node that is not of this tree."""
@@ -93,7 +104,11 @@ class Tree:
 
     def _in_file(self, place: Place) -> Position:
         row, column = place
-        return Position(self._row(row), column + 1 + self._shifts.get(row, 0))
+        return Position(self.row(row), column + 1 + self._shifts.get(row, 0))
+
+    def code(self, node: libcst.CSTNode) -> str:
+        """The text of a node."""
+        return self.module.code_for_node(node)
 
 
 def masked(
