@@ -140,8 +140,11 @@ class Site:
             return None
         if domain.lo == 0 and domain.hi == INF and is_told_nothing(value):
             return leaves(self.session, value, domain)
+        if not self.is_tensor(value):
+            # a limit that is known makes a number of it as well as a tensor
+            return Confidence.POSSIBLE
         touches = value.range.lo == 0 and value.reach == Confidence.LIKELY and 0 not in domain
-        if touches and not (self.is_tensor(value) and zero_is_reached(self.session, value)):
+        if touches and not zero_is_reached(self.session, value):
             return Confidence.POSSIBLE
         return value.reach
 

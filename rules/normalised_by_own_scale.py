@@ -19,6 +19,8 @@ SUMS = frozenset({"sum", "nansum"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 LARGEST = frozenset({"max", "amax", "nanmax"})
 SMALLEST = frozenset({"min", "amin"})
+# of weights and vectors that are not in view, their author is taken at his word; data has what range it has
+OWN = frozenset({"sum", "norm"})
 MEANS = frozenset({"mean", "nanmean", "median"})
 
 
@@ -70,7 +72,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     if confidence is None:
         return
     always = below.range is not None and below.range.point == 0
-    if (site.only_underflows(of) and not always) or (what == "sum" and site.is_foreign(of)):
+    if (site.only_underflows(of) and not always) or (what in OWN and site.is_foreign(of)):
         confidence = POSSIBLE
     elif confidence is POSSIBLE and what != "norm" and not _is_raised(of):
         confidence = LIKELY
@@ -93,9 +95,19 @@ def _roots(value: Value) -> tuple[Application, ...]:
 
 
 def _is_raised(value: Value) -> bool:
-    """A positive number was added to each element, such as one to each of some counts."""
-    added = strip_views(value).arg("other")
-    return strip_views(value).op == "add" and added is not None and added.number is not None and added.number > 0
+    """A positive number was added to each element, such as one to each of some counts, or a row of numbers stands in
+    for those that are no good.
+    """
+    made = strip_views(value)
+    if made.op == "where":
+        return any(v is not None and _is_written_out(v) for v in (made.arg("input"), made.arg("other")))
+    added = made.arg("other")
+    return made.op == "add" and added is not None and added.number is not None and added.number > 0
+
+
+def _is_written_out(value: Value) -> bool:
+    row = strip_views(value)
+    return row.op in ("tensor", "new_tensor") and row.range is not None and row.range.lo >= 0 and row.range.hi > 0
 
 
 def _scale(value: Value) -> tuple[Value, str, str, str] | None:

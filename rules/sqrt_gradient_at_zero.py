@@ -9,11 +9,13 @@ from nanlint.api import (
     POSSIBLE,
     Report,
     Site,
+    Value,
     is_shielded_at_zero,
     rule,
     strip_views,
 )
 
+TERMS = frozenset({"add", "mul", "pow", "square", "sum", "mean", "stack"})
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "logsumexp"})
 
 
@@ -72,7 +74,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     confidence = site.doubt(x.value, POSITIVE)
     if confidence is None or is_shielded_at_zero(x.value):
         return
-    if strip_views(x.value).op in VANISHING or not site.is_trained(x.value):
+    if strip_views(x.value).op in VANISHING or not site.is_trained(x.value) or _is_replaced(x.value):
         confidence = POSSIBLE
     yield site.report(
         confidence if site.result.grad or confidence < CERTAIN else LIKELY,
@@ -80,6 +82,15 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
         "its gradient is then inf or nan; add an eps inside of the root",
         at=site.place,
     )
+
+
+def _is_replaced(value: Value, depth: int = 6) -> bool:
+    """A term of it had its bad elements replaced by something that is not zero."""
+    made = strip_views(value)
+    parts = list(made.made_by.args.values()) if made.made_by is not None else []
+    if made.op in ("where", "masked_fill"):
+        return any(v.range is not None and 0 not in v.range for v in parts[1:])
+    return depth > 0 and made.op in TERMS and any(_is_replaced(part, depth - 1) for part in parts)
 
 
 def _hypot(site: Site) -> Iterator[Report]:

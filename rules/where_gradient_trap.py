@@ -96,7 +96,8 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
     made = site.result.range
     if made is None or INF not in made:
         return None
-    return LIKELY if asked else POSSIBLE
+    limited = any(mask.op not in COMPARISONS for mask in site.masks)
+    return LIKELY if asked and limited else POSSIBLE
 
 
 def _is_chosen(value: Value) -> bool:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 4
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"})
-FINITE_TESTS = frozenset({"isnan", "isinf", "isfinite"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
-STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign", "fix"})
+# of what only goes into these, such as sizes that are rounded, no gradient is wanted
+STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
 SAME_ELEMENTS = frozenset({"clone", "detach", "contiguous", "positive", "alias", "identity"})
 
@@ -101,11 +101,9 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
     grad = _grad(frame, op, values)
-    # of what only goes into steps, such as sizes that are rounded, no gradient is wanted
     follows = grad is not False and op.name not in STEPS
-    maybe_empty, of_nothing = False, None
-    if any(v.maybe_empty for v in inputs):
-        maybe_empty, of_nothing = emptiness.empties(frame.env, op, values)
+    emptied = any(v.maybe_empty for v in inputs)
+    maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if emptied else (False, None)
     result = Value(
         kind=_kind(op, values),
         range=range_,
@@ -148,7 +146,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
 
 def _carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
     """What may not be finite in the result: nothing in a test of just that, nor in what takes the shape of another."""
-    if op.name in FINITE_TESTS:
+    if op.name in ("isnan", "isinf", "isfinite"):
         return frozenset()
     return frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
 
@@ -276,7 +274,9 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     if op.name not in PASSES:
         if op.name in CARRIES:
             # no surer than the elements themselves
-            return min(op.attains, max((v.reach for v in inputs if v.kind != "number"), default=op.attains))
+            # the larger of two is at the lower end only where both are
+            most = min if op.name in ("max", "maximum") else max
+            return min(op.attains, most((v.reach for v in inputs if v.kind != "number"), default=op.attains))
         return op.attains
     if any(v.range is None for v in inputs) and op.name == "pow":
         return Confidence.POSSIBLE

@@ -14,7 +14,7 @@ from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
-from nanlint.interval import FINITE, Interval
+from nanlint.interval import FINITE, Interval, at_least
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -74,6 +74,8 @@ def _unpack(frame: Frame, target: cst.Tuple | cst.List, value: Value) -> None:
             part = value.items[i]
         elif value.items is not None and len(value.items) == 2 and len(elements) > 2 and value.made_by:
             part = value.items[0]
+        elif value.op == "unique" and i == len(elements) - 1 and value.arg("return_counts") is not None:
+            part = frame.unknown(kind=value.kind, range=at_least(1.0), dtype="int64", grad=False)
         elif value.op == "shape":
             of = value.made_by
             part = Value(

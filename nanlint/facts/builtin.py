@@ -64,6 +64,8 @@ def call(
     if name == "zip":
         pair = Value("tuple", ident=session.fresh(), items=tuple(element_of(frame, v) for v in values))
         return Value("tuple", ident=session.fresh(), ref=("each", pair))
+    if name == "sum" and first.kind == "tensor":
+        return apply(frame, TABLE["sum"], {"input": positional[0]}, node)
     if name == "sum":
         element = element_of(frame, first)
         if element.kind in ("tensor", "number") and element.range is not None and "sum" in TABLE:

@@ -32,6 +32,9 @@ PICKS = VIEWS | frozenset(
 ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
 LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
 NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal_", "uniform_"})
+AFFINE = frozenset(
+    """linear conv1d conv2d conv3d layer_norm rnn rnn_cell lstm lstm_cell multi_head_attention transformer""".split()
+)
 MADE = NOISE | frozenset("tensor zeros ones full eye parameter".split())
 LINEAR = VIEWS | frozenset("matmul mm addmm add sub mul div neg linear".split())
 # zero by underflow alone
@@ -86,11 +89,21 @@ def zero_is_reached(session: Session, value: Value) -> bool:
     """Of a value that is never negative by its making, such as a square: whether anything speaks for its being zero."""
     made = strip_views(value)
     first = first_arg(made)
-    if made.op in LENGTHS and first is not None and strip_views(first).op in NOISE:
+    if made.op in LENGTHS and first is not None and _is_never_all_zero(strip_views(first)):
         return False
     if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
     return can_be_zero(session, made, ranged=False)
+
+
+def _is_never_all_zero(value: Value) -> bool:
+    """Noise, or the output of a network whose last layer has a bias: no row of it is all zero but by a coincidence."""
+    if value.alternatives:
+        parts = [strip_views(v) for v in value.alternatives]
+        known = [_is_never_all_zero(part) for part in parts]
+        return any(known) and all(sure or part.made_by is None for sure, part in zip(known, parts, strict=True))
+    bias = value.arg("bias")
+    return value.op in NOISE or value.op == "network" or (value.op in AFFINE and not (bias and bias.const is False))
 
 
 def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: bool = True) -> bool:

@@ -21,6 +21,7 @@ from nanlint.facts.frame import (
     Frame,
     Session,
 )
+from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
 NO_TENSOR = re.compile(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
-GRADLESS = ("no_grad", "inference_mode")
-METRIC = ("update", "compute")
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +67,15 @@ class FunctionRef:
     @property
     def rows(self) -> int:
         return self.definition.last_row - self.definition.first_row if self.definition is not None else 0
+
+    @property
+    def is_local(self) -> bool:
+        """Defined inside of another function that does not return it, and so called in view alone."""
+        closure = self.closure
+        if closure is None or self.owner is not None:
+            return False
+        given = [v for value in closure.returns for v in (value, *(value.items or ()), *value.alternatives)]
+        return not any(value.ref is self for value in given)
 
     @property
     def is_helper(self) -> bool:
@@ -229,7 +237,7 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
     What a private function is given is up to the package, which calls it with what fits; a constructor tests its own.
     """
     parameters = ref.node.params
-    is_private = ref.name == "__init__" or (ref.name.startswith("_") and not ref.name.endswith("__"))
+    is_private = ref.name == "__init__" or (ref.name.startswith("_") and not ref.name.endswith("__")) or ref.is_local
     bound: dict[str, Value] = {}
     names = [*parameters.posonly_params, *parameters.params]
     for i, parameter in enumerate((*names, *parameters.kwonly_params)):
@@ -315,25 +323,6 @@ def _is_followed(session: Session, ref: FunctionRef) -> bool:
     if session.followed > MAX_FOLLOWED_STEPS or (session.muted and ref.name != "__init__"):
         return False
     return ref.is_helper and ref.where.is_readable
-
-
-def runs_without_grad(ref: FunctionRef) -> bool:
-    """Autograd does not see the body: `@torch.no_grad()`, or the forward of an autograd Function."""
-    if any(d.rsplit(".", 1)[-1] in GRADLESS for d in ref.decorators):
-        return True
-    if ref.owner is None:
-        return False
-    return _is_of_metric(ref) or ref.owner.is_a("torch.autograd.Function", "autograd.Function", "Function")
-
-
-def _is_of_metric(ref: FunctionRef) -> bool:
-    """A metric class by its pair of methods: what it keeps of each batch, and what it makes of that at the end.
-
-    torchmetrics runs `update` without gradient, so that its state has none; ignite and others do the same.
-    """
-    owner = ref.owner
-    pair = owner is not None and all(owner.method(name) is not None for name in METRIC)
-    return pair and owner is not None and ref.name in METRIC and "torch.nn.Module" not in owner.bases
 
 
 def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:

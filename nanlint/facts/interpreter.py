@@ -19,8 +19,8 @@ from nanlint.facts.functions import (
     Instance,
     home_values,
     run_body,
-    runs_without_grad,
 )
+from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.lookup import imported
 from nanlint.facts.statements import EXECUTORS, class_attributes
 from nanlint.facts.value import ABSENT, Value

@@ -205,6 +205,8 @@ def _compare(env: Env, op: str, left: Value, right: Value) -> None:
     for one, how, other in ((left, op, right), (right, MIRRORED[op], left)):
         if how in ("gt", "ne") and other.kind != "number":
             env.mark(f"{how} {other.ident}", one.ident)
+        elif how == "ne" and other.number:
+            env.mark(f"ne #{other.number}", one.ident)
         if other.range is None:
             if how != "eq" and other.kind in ("number", "unknown"):
                 # a limit that is not known is taken for the guard that it nearly always is

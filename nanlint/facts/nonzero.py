@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from nanlint.facts.relations import NORMS, SUMS, first_arg, is_square, same, strip_views
+from nanlint.facts.relations import LARGEST, NORMS, SUMS, first_arg, is_square, reduction_of, same, strip_views
 from nanlint.facts.value import Value
+from nanlint.interval import POSITIVE, Interval, at_least
 
+# one, less what rounding takes
+NEARLY_ONE = 0.99
 REDUCED = SUMS | NORMS | {"any", "amax", "count_nonzero"}
 
 
@@ -56,3 +59,54 @@ def _numerator(value: Value) -> Value | None:
         if factor is not None and rest is not None and (rest.number or 0) > 0:
             return factor
     return above
+
+
+def sum_of_scaled(value: Value, dim: Value | None) -> Interval | None:
+    """What the sum is at least where it cannot be zero: of what was scaled by its own largest entry or length, of the
+    fallback for what sums to zero, or of what was scattered into bins.
+    """
+    of = strip_views(value)
+    base = _magnitude_of(of)
+    scale = _own_scale(base)
+    if scale is not None and (base is not of or (of.range is not None and of.range.lo >= 0)):
+        return at_least(NEARLY_ONE)
+    condition, kept, other = of.arg("condition"), of.arg("input"), of.arg("other")
+    if of.op == "where" and condition is not None and kept is not None and other is not None:
+        bound, tested = condition.arg("other"), condition.arg("input")
+        asks = condition.op in ("gt", "ne") and bound is not None and bound.number == 0
+        whole = reduction_of(tested, SUMS) if asks and tested is not None else None
+        return POSITIVE if same(whole, kept) and _is_positive(other) else None
+    source, across = of.arg("src"), of.arg("dim")
+    if of.op == "scatter_add" and kept is not None and source is not None and across is not None:
+        whole_row = dim is None or dim.kind == "none" or dim.number == across.number
+        starts = kept.range is not None and kept.range.lo >= 0
+        return POSITIVE if whole_row and starts and _is_positive(source) else None
+    return None
+
+
+def is_unit(value: Value) -> bool:
+    """The value was divided by its own length."""
+    scale = _own_scale(strip_views(value))
+    return scale is not None and scale.op not in LARGEST
+
+
+def _own_scale(value: Value) -> Value | None:
+    """The largest entry, or the length, by which the value was divided."""
+    left, right = value.arg("input"), value.arg("other")
+    if left is None or right is None or value.op not in ("div", "mul"):
+        return None
+    scale = strip_views(right)
+    if value.op == "mul":
+        # `x * x.square().sum().rsqrt()`
+        whole = strip_views(first_arg(scale) or scale) if scale.op == "rsqrt" else scale
+        of = reduction_of(whole, SUMS) if scale.op == "rsqrt" else None
+        return whole if of is not None and is_square(strip_views(of)) and same(_magnitude_of(of), left) else None
+    of = reduction_of(scale, NORMS | LARGEST)
+    if of is None:
+        return None
+    known = scale.op in NORMS or strip_views(of).op == "abs" or (left.range is not None and left.range.lo >= 0)
+    return scale if known and same(_magnitude_of(of), left) else None
+
+
+def _is_positive(value: Value) -> bool:
+    return value.range is not None and value.range.without_nan().within(POSITIVE)

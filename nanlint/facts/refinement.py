@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.masking import fills
-from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows
+from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows, is_unit, sum_of_scaled
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -71,10 +71,15 @@ def _compared(
     if left is None or right is None:
         return found
     marks = frame.env.marks
+    apart = (
+        (f"ne {right.ident}", left.ident) in marks
+        or (f"ne #{left.number}", right.ident) in marks
+        or (f"ne #{right.number}", left.ident) in marks
+    )
     taught = (
         FINITE_POSITIVE if (f"gt {right.ident}", left.ident) in marks
         else -FINITE_POSITIVE if (f"gt {left.ident}", right.ident) in marks
-        else NONZERO if (f"ne {right.ident}", left.ident) in marks else None
+        else NONZERO if apart else None
     )  # fmt: skip
     if taught is None:
         return found
@@ -283,7 +288,8 @@ def _sum(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         wanted, summed = value.arg("dim"), values.get("dim")
         if wanted is not None and summed is not None and wanted.number is not None and wanted.number == summed.number:
             return Interval(0.99, 1.01), Confidence.LIKELY
-    return None
+    least = sum_of_scaled(value, values.get("dim"))
+    return (least.meet(FINITE_POSITIVE), Confidence.LIKELY) if least is not None else None
 
 
 def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
@@ -315,6 +321,8 @@ def _log_softmax(values: Mapping[str, Value], range_: Interval | None, reach: Co
 
 def _norm(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     value = values.get("input")
+    if value is not None and is_unit(value):
+        return Interval(0.99, 1.01), Confidence.LIKELY
     rows = value is not None and range_ is not None and has_nonzero_rows(value)
     return (range_.without_zero(), reach) if rows and range_ is not None else None
 

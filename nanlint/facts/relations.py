@@ -12,7 +12,7 @@ from nanlint.ops import TABLE
 VIEWS = frozenset(
     """view reshape transpose permute squeeze unsqueeze expand expand_as flatten contiguous clone detach repeat
     repeat_interleave t movedim swapaxes broadcast_to view_as reshape_as narrow unflatten ravel float double to type
-    type_as index item values alias cpu cuda requires_grad_ tile mT""".split()
+    type_as index item values alias cpu cuda requires_grad_ tile mT identity""".split()
 )
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
@@ -183,8 +183,8 @@ def _attains(value: Value, point: float) -> bool:
 def elements(value: Value) -> list[float] | None:
     """The numbers of a literal tensor of one dimension, one by one."""
     made = strip_views(value)
-    listed = first_arg(made)
-    if made.op != "tensor" or listed is None or not listed.items:
+    listed = made.arg("data" if made.op == "new_tensor" else "input")
+    if made.op not in ("tensor", "new_tensor") or listed is None or not listed.items:
         return None
     numbers = [item.number for item in listed.items]
     return [number for number in numbers if number is not None] if None not in numbers else None

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from nanlint.facts.frame import MAX_STEPS, Env, Frame, GiveUp
-from nanlint.facts.functions import ClassRef, FunctionRef, Instance, home_values, run_body, runs_without_grad
+from nanlint.facts.functions import ClassRef, FunctionRef, Instance, home_values, run_body
+from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.value import Value
 
 if TYPE_CHECKING:

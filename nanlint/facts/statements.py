@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -19,8 +19,8 @@ from nanlint.facts.operators import AUGMENTED, binary
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
 
-if TYPE_CHECKING:
-    pass
+CHECKS = re.compile(r"(?i)check|assert|require|ensure|expect|valid|verify")
+CONDITIONS = (cst.Comparison, cst.BooleanOperation, cst.BinaryOperation, cst.Call)
 
 
 def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]) -> bool:
@@ -36,9 +36,25 @@ def _body(
 
 def _assign(frame: Frame, node: cst.Assign) -> bool:
     value = frame.evaluate(node.value)
+    before = frame.env.vars
+    checked = {name: before[name].ident for name in _handed_through(node) if name in before}
     for target in node.targets:
         assign(frame, target.target, value)
+    arguments = frame.session.arguments
+    for name, ident in checked.items():
+        if ident in arguments:
+            arguments.setdefault(frame.env.vars[name].ident, arguments[ident])
     return True
+
+
+def _handed_through(node: cst.Assign) -> list[str]:
+    """The names in `x, y = check(x, y)`, which are what they were, checked or converted."""
+    target, call = node.targets[0].target, node.value
+    if not isinstance(target, cst.Tuple) or not isinstance(call, cst.Call) or len(call.args) != len(target.elements):
+        return []
+    names = [e.value.value for e in target.elements if isinstance(e.value, cst.Name)]
+    given = [a.value.value for a in call.args if isinstance(a.value, cst.Name)]
+    return names if names == given else []
 
 
 def _ann_assign(frame: Frame, node: cst.AnnAssign) -> bool:
@@ -74,8 +90,23 @@ def _aug_assign(frame: Frame, node: cst.AugAssign) -> bool:
 
 def _expr(frame: Frame, node: cst.Expr) -> bool:
     value = frame.evaluate(node.value)
+    if isinstance(node.value, cst.Call) and value.kind == "unknown" and _is_check(node.value):
+        # what the message is for is that the condition does not hold
+        narrow.teach(frame.env, frame.evaluate(node.value.args[0].value), True)
     exits = isinstance(node.value, cst.Call) and value.kind == "name" and value.ref == "never"
     return not exits
+
+
+def _is_check(call: cst.Call) -> bool:
+    """`check(x > 0, "message")` of a function that is not in view."""
+    if len(call.args) < 2 or not isinstance(call.args[0].value, CONDITIONS) or call.args[0].keyword is not None:
+        return False
+    function = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+    return (
+        isinstance(function, cst.Name)
+        and CHECKS.search(function.value) is not None
+        and isinstance(call.args[1].value, (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString, cst.Lambda))
+    )
 
 
 def _return(frame: Frame, node: cst.Return) -> bool:

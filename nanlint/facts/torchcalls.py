@@ -172,7 +172,7 @@ OPTIMIZERS = (
 )  # fmt: skip
 
 SPECIAL_FUNCTIONS: dict[str, Function] = {
-    "torch._assert": _assert,
+    "torch._assert": _assert, "torch._assert_async": _assert,
     "torch.finfo": _finfo, "torch.iinfo": _finfo, "numpy.finfo": _finfo,
     "torch.nn.Parameter": _parameter, "torch.nn.parameter.Parameter": _parameter,
     "torch.cuda.amp.GradScaler": _scaler, "torch.amp.GradScaler": _scaler, "torch.amp.grad_scaler.GradScaler": _scaler,
