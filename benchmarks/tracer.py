@@ -111,7 +111,7 @@ got worse, and how the two tools differ, rather than how often the tracer is rig
 
 "As on a GPU" defers all looks at results to the end of a step, here on a CPU; operands are not kept then, so a bad \
 gradient
-under a GradScaler is told from an ordinary overflow only by its staying for twenty steps.
+under a GradScaler is told from an ordinary overflow only once the scale has fallen to 1.
 
 {table.render(("program", *(name for name, _ in tools)), rows, left=4)}
 """

@@ -1,4 +1,4 @@
-"""The command line: `nanlint check`, `explain`, `rules` and `clean`."""
+"""The command line: `nanlint check`, `run`, `explain`, `rules` and `clean`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from nanlint import __version__
 from nanlint.config import OUTPUT_FORMATS, Config, ConfigError, Configs, load, parse_selectors, pattern
 from nanlint.finding import Confidence
+from nanlint.hosts.running import run as run_command
 from nanlint.selection import Layer, nearest
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def main() -> None:
         # A file name or a source line may hold what the terminal's encoding does not.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
+
+
+main.add_command(run_command)
 
 
 def _jobs(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:

@@ -27,10 +27,13 @@ class Listener(Protocol):
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None: ...
 
+    def run_closure(self, optimizer: torch.optim.Optimizer, closure: Callable[[], Any]) -> Any:
+        """Call the closure that an optimizer's step was given."""
+
     def updating(self) -> Any:
         """A context manager that is open while an optimizer works, but not while it runs a closure."""
 
-    def scaled(self, loss: Tensor, result: Tensor) -> None:
+    def scaled(self, loss: Tensor, result: Tensor, scaler: torch.amp.GradScaler) -> None:
         """A GradScaler made `result` of `loss`."""
 
 
@@ -100,7 +103,7 @@ def _scaling(listener: Listener, original: Callable[..., Any]) -> Callable[..., 
     def scale(self: Any, outputs: Any) -> Any:
         result = original(self, outputs)
         if isinstance(outputs, Tensor) and self.is_enabled():
-            listener.scaled(outputs, result)
+            listener.scaled(outputs, result, self)
         return result
 
     return scale
@@ -119,7 +122,7 @@ def _before_step(
 
     def listened() -> Any:
         step.close()
-        result = closure()
+        result = listener.run_closure(optimizer, closure)
         listener.before_step(optimizer)
         step.enter_context(listener.updating())
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,6 @@ from nanlint.verify.trace.events import listening
 from nanlint.verify.trace.finite import is_checkable
 from nanlint.verify.trace.record import Record
 from nanlint.verify.trace.recorder import Recorder
-
-# A healthy GradScaler skips a few steps until its scale fits, each time halving it: from 2**16 this is below 1.
-MOST_SKIPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,8 @@ class Bad:
 class Tracing:
     """A listener that asks its recorder. `found` is the first bad loss or gradient; `report` is called with it.
 
+    What `report` raises stops the training; it has to be a FloatingPointError.
+
     A gradient counts once it is used: by an optimizer's step, or by one that the training makes by hand, or where it
     is left at the end. One that the training loop throws away, repairs or clips to a finite one does not, nor does
     one that a GradScaler skips, unless it is bad at any scale.
@@ -54,7 +53,6 @@ class Tracing:
         self._report = report
         self._pending: dict[int, tuple[weakref.ref[Tensor], Bad]] = {}
         self._scaled = WeakIdKeyDictionary()
-        self._skips = 0
         self._stepped = WeakIdKeyDictionary()
 
     @contextmanager
@@ -64,15 +62,18 @@ class Tracing:
             try:
                 with self.recorder:
                     yield self
-            finally:
-                self.recorder.off = True
-                self._at_end()
+            except BaseException:
+                # It is the training's exception that counts.
+                with suppress(FloatingPointError):
+                    self.finish()
+                raise
+            self.finish()
 
     def before_backward(self, roots: Sequence[Tensor]) -> None:
         with self.recorder.suspended():
             self._used_by_hand()
             for root in roots:
-                loss = self._scaled.get(root, root)
+                loss, _ = self._scaled.get(root, (root, None))
                 if not self.recorder.defers(loss) and not _is_finite(loss):
                     self._tell(self._bad("loss", loss, loss))
 
@@ -82,16 +83,15 @@ class Tracing:
             if self.recorder.is_clean:
                 return
             for root in roots:
-                loss = self._scaled.get(root, root)
+                loss, _ = self._scaled.get(root, (root, None))
                 if self.recorder.defers(loss) and self.recorder.record_of(loss) and not _is_finite(loss):
                     self._tell(self._bad("loss", loss, loss))
-            is_scaled = any(root in self._scaled for root in roots)
             bad = [leaf for leaf in _leaves(roots) if leaf.grad is not None and not _is_finite(leaf.grad)]
             for leaf in bad:
                 self._suspect(leaf, leaf.grad)
-            if is_scaled and bad:
-                self._skips += 1
-                self._check_scaled()
+            scalers = [self._scaled[root][1] for root in roots if root in self._scaled]
+            if scalers and bad:
+                self._check_scaled(scalers[0])
 
     def after_grad(self, inputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         with self.recorder.suspended():
@@ -104,8 +104,7 @@ class Tracing:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             for parameter in parameters:
                 self._stepped[parameter] = True
-            self._skips = 0
-            found_inf = getattr(optimizer, "found_inf", None)
+                found_inf = getattr(optimizer, "found_inf", None)
             if self.recorder.is_clean or (found_inf is not None and bool(found_inf)):
                 self._pending.clear()
                 return
@@ -122,11 +121,14 @@ class Tracing:
         self.steps += 1
         self.recorder.end_step()
 
+    def run_closure(self, optimizer: torch.optim.Optimizer, closure: Callable[[], Any]) -> Any:
+        return closure()
+
     def updating(self) -> Any:
         return self.recorder.removed()
 
-    def scaled(self, loss: Tensor, result: Tensor) -> None:
-        self._scaled[result] = loss
+    def scaled(self, loss: Tensor, result: Tensor, scaler: torch.amp.GradScaler) -> None:
+        self._scaled[result] = (loss, scaler)
 
     def _suspect(self, leaf: Tensor, gradient: Tensor | None) -> None:
         assert gradient is not None
@@ -138,13 +140,14 @@ class Tracing:
         contents = finite.contents(value)
         return Bad(what, tensor, contents, self.steps + 1, blame(record) if record else None, note)
 
-    def _check_scaled(self) -> None:
-        """A GradScaler's Inf is normal. One that double precision does not cure is not, nor is one that stays."""
+    def _check_scaled(self, scaler: torch.amp.GradScaler) -> None:
+        """An Inf that the scale makes is normal: the scaler skips that step and takes a smaller scale.
+
+        It is not where double precision gives it too, nor where the scale is no larger than 1.
+        """
+        is_scaled_up = scaler.get_scale() > 1
         for _, bad in self._pending.values():
-            if bad.blame and _persists(bad.blame.cause):
-                self._tell(bad)
-                return
-            if self._skips >= MOST_SKIPS:
+            if not is_scaled_up or (bad.blame and _persists(bad.blame.cause)):
                 self._tell(bad)
                 return
         self._pending.clear()
@@ -156,7 +159,10 @@ class Tracing:
             if leaf is not None and not _is_finite(leaf.detach()):
                 self._tell(bad)
 
-    def _at_end(self) -> None:
+    def finish(self) -> None:
+        """Nothing more comes: gradients that are left count."""
+        self.recorder.off = True
+        self.recorder.settle()
         self._used_by_hand()
         for reference, bad in self._pending.values():
             leaf = reference()

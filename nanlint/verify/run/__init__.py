@@ -1,0 +1,1 @@
+"""Runs training that somebody else wrote, and says what spoiled it."""

@@ -1,0 +1,79 @@
+"""`nanlint run`: a program, a mode, and the exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from nanlint.verify.run.diagnosis import NonFiniteError, saturation, told
+from nanlint.verify.run.passes import NOT_AGAIN, First, second_run
+from nanlint.verify.run.replay import Replaying
+from nanlint.verify.run.script import prepared, status_of
+from nanlint.verify.trace.recorder import Recorder
+from nanlint.verify.trace.tracing import Bad, Tracing
+
+
+def run_program(program: str, arguments: Sequence[str], *, module: bool, mode: str) -> int:
+    """Run a script, or a module as `python -m` does, in one of the modes `trace`, `watch` and `two-pass`.
+
+    Returns the program's exit status, 1 where a loss or a gradient went bad. Reports go to the error stream. Raises
+    NoSuchProgramError.
+    """
+    run = prepared(program, arguments, module=module)
+    if mode == "trace":
+        return _trace(run)
+    if mode == "watch":
+        return _watch(run)
+    first = First()
+    status = status_of(run, first(), NonFiniteError)
+    if first.bad is None:
+        return status
+    _say(f"the {first.bad.what} of step {first.bad.step} is {first.bad.contents.words}: running the program once more")
+    report = second_run(first.start, program, arguments, module=module)
+    _print(report or "nanlint: " + NOT_AGAIN.format(step=first.bad.step))
+    return 1
+
+
+def _trace(run: Callable[[], None]) -> int:
+    def report(bad: Bad) -> None:
+        _print(told(bad))
+        raise NonFiniteError
+
+    tracing = Tracing(report)
+    status = status_of(run, tracing(), NonFiniteError)
+    _warn(tracing.recorder)
+    return 1 if tracing.found else status
+
+
+def _watch(run: Callable[[], None]) -> int:
+    replaying = Replaying(_say)
+
+    def guarded() -> None:
+        try:
+            run()
+        except NonFiniteError as error:
+            _print(str(error))
+            raise
+
+    status = status_of(guarded, replaying(), NonFiniteError)
+    if replaying.found:
+        return 1
+    if replaying.could_not_replay:
+        _say("no later step failed, so the cause is not known: --mode two-pass or --mode trace finds it")
+        return 1
+    return status
+
+
+def _warn(recorder: Recorder) -> None:
+    for (location, dtype), largest in recorder.casts.saturated.items():
+        _print(saturation(location, dtype, largest))
+
+
+def _say(sentence: str) -> None:
+    _print(f"nanlint: {sentence}\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(text)
+    sys.stderr.flush()
