@@ -108,7 +108,8 @@ class Site:
 
     def is_trained(self, value: Value) -> bool:
         """A gradient may be wanted of the value; of what a helper is given, that is up to its callers."""
-        return (value.grad is True or not self.is_private) and is_trained(self.session, value)
+        helps = self.is_private or (self.root is not None and self.root.is_private)
+        return (value.grad is True or not helps) and is_trained(self.session, value)
 
     def marked(self, word: str, value: Value) -> bool:
         """A guard has taught that of the value: `several` elements, `nonempty`, `some` of a mask is true."""

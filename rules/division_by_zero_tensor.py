@@ -76,7 +76,8 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     if confidence is POSSIBLE and strip_views(x.value).op in SUMS:
         confidence = LIKELY
     numerator = site.value("input") if site.op == "div" else None
-    if confidence is POSSIBLE and numerator is not None and _is_share(numerator, x.value):
+    foreign = site.is_foreign(x.value)
+    if confidence is POSSIBLE and numerator is not None and not foreign and _is_share(numerator, x.value):
         # nothing but an array can be divided by an element of itself
         known = site.is_tensor(x.value) or strip_views(x.value).ident == numerator.ident
         confidence = LIKELY if known else POSSIBLE

@@ -24,7 +24,10 @@ OVER = (
     "sqrt-gradient-at-zero sqrt-of-negative exp-overflow inverse-out-of-domain gamma-at-pole"
 )
 COMPARISONS = frozenset({"eq", "ne"})
+EITHER = frozenset({"logical_or", "bitwise_or"})
 DEPTH = 4
+# as many steps as there are between a quantity and a test of it
+ASKED = 4
 
 
 @rule("NAN402", at=OPS, kind="gradient", over=OVER)
@@ -89,7 +92,7 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
 
 def _doubt(site: Site, value: Value) -> Confidence | None:
     # a mask that looks at the operand says that it gets there
-    asked = any(same(part, value) for mask in site.masks for part in ancestry(mask)) and site.is_tensor(value)
+    asked = any(same(part, value) for mask in site.masks for part in ancestry(mask, ASKED)) and site.is_tensor(value)
     if site.unmet:
         doubt = site.doubt(value, site.unmet[0].domain)
         return LIKELY if doubt is POSSIBLE and asked else doubt
@@ -112,7 +115,9 @@ def _is_chosen(value: Value) -> bool:
 
 
 def _tests_for_infinity(mask: Value) -> bool:
-    """`isinf(d)`, `d == inf` or `nan_to_num(d, posinf=0)`."""
+    """`isinf(d)`, `d == inf` or `nan_to_num(d, posinf=0)`, perhaps among other tests."""
+    if mask.op in EITHER:
+        return any(_tests_for_infinity(part) for part in (mask.arg("input"), mask.arg("other")) if part is not None)
     if mask.op in ("isinf", "nan_to_num"):
         return True
     bound = mask.arg("other")

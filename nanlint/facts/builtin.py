@@ -141,7 +141,7 @@ def element_of(frame: Frame, value: Value) -> Value:
         return frame.unknown(
             kind="tensor", made_by=value.made_by, dtype="int64", grad=False, maybe_empty=value.maybe_empty
         )
-    if value.op == "unique":
+    if value.op in ("unique", "network"):
         return frame.unknown(kind=value.kind, made_by=value.made_by)
     if value.kind == "tensor":
         return value.but(

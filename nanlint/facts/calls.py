@@ -15,7 +15,7 @@ from nanlint.facts.binding import bind_op, gathered
 from nanlint.facts.classes import instantiate
 from nanlint.facts.functions import FunctionRef, Instance, invoke
 from nanlint.facts.methods import SPECIAL_METHODS, weights_dtype
-from nanlint.facts.modules import construct
+from nanlint.facts.modules import construct, output_of_part
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Application, Module, Operand, Value, literal
 from nanlint.facts.writes import written
@@ -85,7 +85,8 @@ def call(frame: Frame, node: cst.Call) -> Value:
         training.observe(frame, name, base.value, positional, keywords, node)
         if callee.kind == "unknown" and kind in ("instance", "module"):
             _know_model(frame, base.value, name)
-            return _unresolved(frame, callee, name, base.value, positional, keywords, node)
+            result = _unresolved(frame, callee, name, base.value, positional, keywords, node)
+            return output_of_part(frame, base.value, callee, positional, result, node)
         return invoke_value(frame, callee, positional, keywords, node, starred)
     callee = frame.evaluate(function)
     positional, keywords, starred = arguments(frame, node)

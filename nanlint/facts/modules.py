@@ -1,13 +1,16 @@
-"""Objects of torch.nn classes."""
+"""Objects of torch.nn classes, and what those that are not in view give."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.value import Module, Operand, Value
+from nanlint.facts.functions import Instance
+from nanlint.facts.value import Application, Module, Operand, Value
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
@@ -33,3 +36,15 @@ def construct(
         if last == "ModuleList":
             return Value("tuple", ident=frame.session.fresh(), items=children or None)
     return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))
+
+
+def output_of_part(
+    frame: Frame, owner: Value, callee: Value, positional: Sequence[Operand], result: Value, node: cst.CSTNode
+) -> Value:
+    """The result of a call of what a torch.nn.Module was constructed with: a network that is a part of it."""
+    instance = owner.ref
+    is_module = isinstance(instance, Instance) and instance.cls.is_module
+    if not is_module or callee.made_by is not None or frame.session.arguments.get(callee.ident) != "private":
+        return result
+    inputs = {str(i): operand.value for i, operand in enumerate(positional)}
+    return result.but(made_by=Application("network", inputs, frame.place(node)))

@@ -108,5 +108,11 @@ def _own_scale(value: Value) -> Value | None:
     return scale if known and same(_magnitude_of(of), left) else None
 
 
+def number_of(value: Value) -> Value:
+    """The number of which a tensor was made."""
+    number = first_arg(value) if value.op in ("tensor", "as_tensor") else None
+    return number if number is not None and number.kind in ("number", "unknown") else value
+
+
 def _is_positive(value: Value) -> bool:
     return value.range is not None and value.range.without_nan().within(POSITIVE)

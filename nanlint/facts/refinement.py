@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.masking import fills
-from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows, is_unit, sum_of_scaled
+from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows, is_unit, number_of, sum_of_scaled
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -73,8 +73,8 @@ def _compared(
     marks = frame.env.marks
     apart = (
         (f"ne {right.ident}", left.ident) in marks
-        or (f"ne #{left.number}", right.ident) in marks
-        or (f"ne #{right.number}", left.ident) in marks
+        or (f"ne #{left.number}", strip_views(number_of(right)).ident) in marks
+        or (f"ne #{right.number}", strip_views(number_of(left)).ident) in marks
     )
     taught = (
         FINITE_POSITIVE if (f"gt {right.ident}", left.ident) in marks
@@ -323,6 +323,8 @@ def _norm(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
     value = values.get("input")
     if value is not None and is_unit(value):
         return Interval(0.99, 1.01), Confidence.LIKELY
+    if value is not None and strip_views(value).op == "eye":
+        return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     rows = value is not None and range_ is not None and has_nonzero_rows(value)
     return (range_.without_zero(), reach) if rows and range_ is not None else None
 
