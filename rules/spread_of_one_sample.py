@@ -71,8 +71,9 @@ def spread_of_one_sample(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    By default the rule speaks of all elements or of the first dimension of an argument, a list or a selection. Other
-    dimensions are features and pixels as a rule, and give a `possible` finding, as does what may be a numpy array.
+    By default the rule speaks of all elements or of the first dimension of an argument, a list or a selection, and of
+    groups whose size is a setting. Other dimensions are features and pixels as a rule, and give a `possible` finding,
+    as does what may be a numpy array.
     """
     if site.op == "div":
         yield from _normalised(site)
@@ -88,7 +89,8 @@ def spread_of_one_sample(site: Site) -> Iterator[Report]:
             return
         confidence: Confidence | None = CERTAIN
     else:
-        confidence = POSSIBLE if over not in ((), (0,)) else _doubt(site, x.value, over == (0,), DEPTH)
+        in_rows = over in ((), (0,))
+        confidence = _doubt(site, x.value, over == (0,), DEPTH) if in_rows else _group_doubt(site, x.value, over)
     if confidence is None:
         return
     if confidence is LIKELY and not _speaks_for_one(site, x.value, over):
@@ -195,6 +197,16 @@ def _doubt(site: Site, value: Value, rows: bool, depth: int) -> Confidence | Non
     doubts = [_doubt(site, part, rows, depth - 1) for part in parts]
     known = [doubt for doubt in doubts if doubt is not None]
     return max(known) if len(known) == len(doubts) and known else None
+
+
+def _group_doubt(site: Site, value: Value, over: tuple[float | None, ...]) -> Confidence:
+    """Groups whose size is a setting, `x.view(-1, n).std(1)`, may be of one; other dimensions seldom are."""
+    sizes = value.arg("shape")
+    size = sizes.items[-1] if sizes is not None and sizes.items is not None and len(sizes.items) == 2 else None
+    if size is None or value.op not in ("view", "reshape") or over not in ((1,), (-1,)):
+        return POSSIBLE
+    is_setting = size.number is None and size.made_by is None and (size.range is None or 1 in size.range)
+    return LIKELY if is_setting else POSSIBLE
 
 
 def _is_array(value: Value) -> bool:

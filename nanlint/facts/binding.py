@@ -6,29 +6,40 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts import nested
-from nanlint.facts.value import Operand
+from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
-
+# x.view(2, 3) is x.view((2, 3))
+SIZES = frozenset({"shape", "size", "dims"})
 RENAMED = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
     "min_val": "min", "max_val": "max", "p1": "input",
 }  # fmt: skip
 
 
-def bind_op(op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
-    """Operands by parameter name; more positional ones than the op has parameters are dropped."""
+def bind_op(
+    frame: Frame, op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]
+) -> dict[str, Operand]:
+    """Operands by parameter name; more positional ones than the op has parameters are dropped, but for sizes."""
     bound = dict(zip(op.parameters, positional, strict=False))
+    if len(positional) > len(op.parameters) and op.parameters and op.parameters[-1] in SIZES:
+        bound[op.parameters[-1]] = _as_tuple(frame, positional[len(op.parameters) - 1 :])
     for name, operand in keywords.items():
         bound[RENAMED.get(name, name) if name not in op.parameters else name] = operand
     first = op.parameters[0] if op.parameters else None
     if first is not None and first in bound and next(iter(bound)) != first:
         bound = {first: bound.pop(first), **bound}
     return bound
+
+
+def _as_tuple(frame: Frame, sizes: Sequence[Operand]) -> Operand:
+    items = tuple(size.value for size in sizes)
+    ident = frame.session.intern(("tuple", *(item.ident for item in items)))
+    return Operand(Value("tuple", ident=ident, items=items), sizes[0].node)
 
 
 def gathered(frame: Frame, op: Op, bound: dict[str, Operand]) -> dict[str, Operand]:

@@ -54,7 +54,7 @@ def method(
         return None
     if positional and name in ("log_prob", "cdf", "icdf"):
         know_tensor(frame, positional[0].value)
-    result = apply(frame, op, bind_op(op, [base, *positional], keywords), node)
+    result = apply(frame, op, bind_op(frame, op, [base, *positional], keywords), node)
     family = _family(value)
     if name in SAMPLES:
         source = drawn_by(value)

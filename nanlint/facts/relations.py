@@ -40,19 +40,19 @@ def same(a: Value | None, b: Value | None) -> bool:
 
 
 def is_part_of_sum(part: Value, whole: Value) -> bool:
-    """`tp` in `tp + fp + fn`, or in `a + b - tp`: where all of them are zero, so is the whole."""
+    """`tp` in `tp + fp + fn`, in `a + b - tp`, or in `1 - iou + tp`: where all of them are zero, so is the whole."""
     terms = list(_terms(whole))
     return len(terms) > 1 and all(t.kind != "number" for t in terms) and any(t.ident == part.ident for t in terms)
 
 
 def _terms(value: Value, depth: int = 6) -> Iterator[Value]:
-    if value.op not in ("add", "sub") or depth == 0 or value.made_by is None:
+    left, right = value.arg("input"), value.arg("other")
+    complement = value.op == "sub" and left is not None and left.number == 1
+    if value.op not in ("add", "sub") or depth == 0 or left is None or right is None or complement:
         yield value
         return
-    for side in ("input", "other"):
-        term = value.arg(side)
-        if term is not None:
-            yield from _terms(term, depth - 1)
+    yield from _terms(left, depth - 1)
+    yield from _terms(right, depth - 1)
 
 
 def are_slices_of_one(a: Value, b: Value) -> bool:
