@@ -48,8 +48,9 @@ def _range(values: Tensor) -> str:
         return f"from {values.min().item()} to {values.max().item()}"
     counts = {"zero": values == 0, "nan": values.isnan(), "inf": values.isposinf(), "-inf": values.isneginf()}
     finite = values[values.isfinite()]
-
-    words = [f"from {finite.min().item():g} to {finite.max().item():g}"] if finite.numel() and bool(finite.any()) else []
+    words = []
+    if finite.numel() and bool(finite.any()):
+        words.append(f"from {finite.min().item():g} to {finite.max().item():g}")
     for name, mask in counts.items():
         count = int(mask.sum())
         if count:

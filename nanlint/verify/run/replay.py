@@ -48,15 +48,19 @@ class Replaying(Watching):
         versions = _versions(arguments)
         self.take_snapshot()
         self._bad = None
+        begun = (self.backwards, self.steps)
         try:
             with self._running():
                 result = step()
+                if self.backwards > begun[0] and self.steps == begun[1]:
+                    # The update is made elsewhere.
+                    self.check_gradients([p for module in self._modules or () for p in module.parameters()])
                 self._leave_if_bad()
         except FailedStep as failed:
             result = self._replayed(step, *failed.args, written=versions != _versions(arguments))
         if self._trace_next:
             self._trace_next = False
-            self.trace(Tracing(self._tell))
+            self.trace(Tracing(self.tell))
         return result
 
     def run_closure(self, optimizer: torch.optim.Optimizer, closure: Callable[[], Any]) -> Any:
@@ -83,7 +87,7 @@ class Replaying(Watching):
         if self._trace_next and not self._is_running:
             self._trace_next = False
             self.restore()
-            self.trace(Tracing(self._tell))
+            self.trace(Tracing(self.tell))
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -118,16 +122,19 @@ class Replaying(Watching):
         for parameter in (p for module in self._modules or () for p in module.parameters()):
             parameter.grad = None
         with self._running():
-            # Looking at each result as it comes keeps the operands, on any device.
-            self.trace(Tracing((lambda _: None) if elsewhere else self._tell, deferred=False))
+            # Looking at each result as it comes keeps the operands, on any device. A process that left the step at
+            # once would let the others wait for its gradients.
+            self.trace(Tracing((lambda _: None) if _is_distributed() else self.tell, deferred=False))
             try:
                 result = step()
             except BaseException:
                 self.drop_trace()
                 raise
-            self.leave_trace()
+            found = self.leave_trace().found
         if elsewhere:
             raise NonFiniteError("the loss was bad in another process, whose report says why")
+        if found is not None:
+            self.tell(found)
         reasons = ["Python variables, data iterators and operations that are not deterministic are not restored"]
         if written:
             reasons.insert(0, "the step writes to its arguments")
@@ -138,7 +145,8 @@ class Replaying(Watching):
         self._trace_next = self.could_not_replay = True
         return result
 
-    def _tell(self, bad: Bad) -> None:
+    def tell(self, bad: Bad) -> None:
+        """Raise NonFiniteError with the report."""
         self.found = bad
         rank = f"  = process: rank {dist.get_rank()}\n" if _is_distributed() else ""
         raise NonFiniteError(told(bad) + rank)

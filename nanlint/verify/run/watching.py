@@ -56,10 +56,11 @@ class Watching:
         self.tracing = tracing
         tracing.recorder.__enter__()
 
-    def leave_trace(self) -> None:
+    def leave_trace(self) -> Tracing:
         """End what `trace` began; gradients that are left count."""
         tracing = self.drop_trace()
         tracing.finish()
+        return tracing
 
     def drop_trace(self) -> Tracing:
         """End what `trace` began, whatever it was to find."""
@@ -94,13 +95,17 @@ class Watching:
         found_inf = getattr(optimizer, "found_inf", None)
         if found_inf is not None and bool(found_inf):
             return
+        self.check_gradients([p for group in optimizer.param_groups for p in group["params"]])
+
+    def check_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Look at the gradients of these parameters; waits for the device."""
         with torch.no_grad():
-            parameters = [p for group in optimizer.param_groups for p in group["params"] if is_checkable(p.grad)]
-            if not parameters or math.isfinite(_norms([p.grad for p in parameters if p.grad is not None])):
+            gradients = [(p, p.grad) for p in parameters if p.grad is not None and is_checkable(p.grad)]
+            if not gradients or math.isfinite(_norms([gradient for _, gradient in gradients])):
                 return
-            for parameter in parameters:
-                if parameter.grad is not None and not finite.is_finite(parameter.grad):
-                    self._fail("gradient", parameter, parameter.grad)
+            for parameter, gradient in gradients:
+                if not finite.is_finite(gradient):
+                    self._fail("gradient", parameter, gradient)
                     return
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:

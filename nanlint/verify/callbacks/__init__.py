@@ -1,0 +1,1 @@
+"""The tracer as a callback of the training frameworks that have them."""
