@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
-# x.view(2, 3) is x.view((2, 3))
+# several numbers, or a tuple of them
 SIZES = frozenset({"shape", "size", "dims"})
 RENAMED = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
@@ -21,9 +21,7 @@ RENAMED = {
 }  # fmt: skip
 
 
-def bind_op(
-    frame: Frame, op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]
-) -> dict[str, Operand]:
+def bind_op(frame: Frame, op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
     """Operands by parameter name; more positional ones than the op has parameters are dropped, but for sizes."""
     bound = dict(zip(op.parameters, positional, strict=False))
     if len(positional) > len(op.parameters) and op.parameters and op.parameters[-1] in SIZES:
