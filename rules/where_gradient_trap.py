@@ -24,6 +24,7 @@ OVER = (
     "sqrt-gradient-at-zero sqrt-of-negative exp-overflow inverse-out-of-domain gamma-at-pole"
 )
 COMPARISONS = frozenset({"eq", "ne"})
+SIZES = frozenset({"lt", "le", "gt", "ge"})
 EITHER = frozenset({"logical_or", "bitwise_or"})
 DEPTH = 4
 # as many steps as there are between a quantity and a test of it
@@ -79,7 +80,7 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     if not site.is_trained(site.result) or _is_chosen(operand.value) or site.only_underflows(operand.value):
         # of what comes from elsewhere a gradient is hardly wanted; an operand that is masked itself is the cure
         confidence = POSSIBLE
-    if site.result.grad is None and site.masks and all(_tests_for_infinity(mask) for mask in site.masks):
+    if site.result.grad is None and site.masks and all(_is_for_data(site, mask) for mask in site.masks):
         confidence = POSSIBLE
     mask = site.repaired[0]
     yield site.report(
@@ -112,6 +113,13 @@ def _is_chosen(value: Value) -> bool:
             return chain is not None
         chain = first_arg(chain)
     return False
+
+
+def _is_for_data(site: Site, mask: Value) -> bool:
+    """Infinities are written over, or what is kept is picked by its own size, such as the scores of detections."""
+    limit = mask.arg("other")
+    by_size = mask.op in SIZES and same(mask.arg("input"), site.result) and limit is not None and limit.number != 0
+    return by_size or _tests_for_infinity(mask)
 
 
 def _tests_for_infinity(mask: Value) -> bool:

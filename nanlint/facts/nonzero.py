@@ -116,3 +116,20 @@ def number_of(value: Value) -> Value:
 
 def _is_positive(value: Value) -> bool:
     return value.range is not None and value.range.without_nan().within(POSITIVE)
+
+
+def is_one_where_zero(whole: Value, truth: Value) -> bool:
+    """The addend of `total + (total == 0)`."""
+    truth = strip_views(truth)
+    bound = truth.arg("other")
+    return truth.op == "eq" and bound is not None and bound.number == 0 and same(truth.arg("input"), whole)
+
+
+def counts_all(total: Value, rest: Value) -> bool:
+    """`t.sum() + (1 - t).cumsum()`, the union of the Lovasz losses: each element counts on one side or the other."""
+    truth, complement = reduction_of(total, SUMS), reduction_of(rest, frozenset({"cumsum"}))
+    if truth is None or complement is None:
+        return False
+    made = strip_views(complement)
+    one, of = made.arg("input"), made.arg("other")
+    return made.op == "sub" and one is not None and one.number == 1 and same(of, truth)

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.masking import fills
-from nanlint.facts.nonzero import are_shares_of_one, has_nonzero_rows, is_unit, number_of, sum_of_scaled
+from nanlint.facts.nonzero import (
+    are_shares_of_one,
+    counts_all,
+    has_nonzero_rows,
+    is_one_where_zero,
+    is_unit,
+    number_of,
+    sum_of_scaled,
+)
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -144,11 +152,11 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
             # the straight-through estimator: `x + (y - x).detach()`
             return end.range, end.reach
     for whole, truth in ((left, right), (right, left)):
-        if _is_one_where_zero(whole, truth):
+        if is_one_where_zero(whole, truth):
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
     if are_shares_of_one(left, right) or (f"or {right.ident}", left.ident) in frame.env.marks:
         return (NONZERO if range_ is None else range_.without_zero()), reach
-    if _counts_all(left, right) or _counts_all(right, left):
+    if counts_all(left, right) or counts_all(right, left):
         return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
     for known, other in ((left, right), (right, left)):
@@ -186,23 +194,6 @@ def _is_signed(value: Value, depth: int = 3) -> bool:
     if made.op == "sub":
         return left.kind != "number" and right.kind != "number"
     return made.op == "mul" and depth > 0 and any(_is_signed(part, depth - 1) for part in (left, right))
-
-
-def _is_one_where_zero(whole: Value, truth: Value) -> bool:
-    """The addend of `total + (total == 0)`."""
-    truth = strip_views(truth)
-    bound = truth.arg("other")
-    return truth.op == "eq" and bound is not None and bound.number == 0 and same(truth.arg("input"), whole)
-
-
-def _counts_all(total: Value, rest: Value) -> bool:
-    """`t.sum() + (1 - t).cumsum()`, the union of the Lovasz losses: each element counts on one side or the other."""
-    truth, complement = reduction_of(total, SUMS), reduction_of(rest, frozenset({"cumsum"}))
-    if truth is None or complement is None:
-        return False
-    made = strip_views(complement)
-    one, of = made.arg("input"), made.arg("other")
-    return made.op == "sub" and one is not None and one.number == 1 and same(of, truth)
 
 
 def _addcmul(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
@@ -339,8 +330,18 @@ def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
     return Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY
 
 
+def _windowed(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """A window that nobody trains slides over what is not negative: taken for the average that it nearly always is."""
+    value, window = values.get("input"), values.get("weight")
+    fixed = window is not None and window.range is None and window.grad is not True and window.op != "parameter"
+    if not fixed or value is None or value.range is None or value.range.lo < 0:
+        return None
+    return FINITE_NONNEGATIVE, Confidence.LIKELY
+
+
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
     "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
     "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
+    "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
 }  # fmt: skip
