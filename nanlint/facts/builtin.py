@@ -134,7 +134,8 @@ def element_of(frame: Frame, value: Value) -> Value:
         return join(frame, list(value.items)) if value.items else frame.unknown()
     if isinstance(value.ref, tuple) and value.ref:
         if value.ref[0] == "each":
-            return value.ref[1].but(ident=frame.session.fresh()) if isinstance(value.ref[1], Value) else frame.unknown()
+            session = frame.session
+            return session.item(value.ref[1], session.fresh()) if isinstance(value.ref[1], Value) else frame.unknown()
         if value.ref[0] == "range":
             return _count(frame).but(ident=frame.session.fresh())
     if value.op == "nonzero":

@@ -152,6 +152,12 @@ class Session:
         asked = self.find_given is not None and value.ident in self.attributes
         return self.find_given(value.ident) if asked and self.find_given is not None else ()
 
+    def item(self, element: Value, ident: int) -> Value:
+        """One of several of which only what each is is known, by a number of its own; an argument holds arguments."""
+        if (origin := self.arguments.get(element.ident)) is not None:
+            self.arguments[ident] = origin
+        return element.but(ident=ident)
+
     def close(self) -> None:
         """Let go of everything, so that it is freed now.
 

@@ -246,7 +246,10 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
         else:
             value = parameter_value(frame, parameter, ref.where)
             own = is_private or is_setting(parameter.annotation, ref.where)
-            frame.session.arguments[value.ident] = "private" if own else "public"
+            origin = "private" if own else "public"
+            frame.session.arguments[value.ident] = origin
+            if isinstance(value.ref, tuple) and value.ref[0] == "each":
+                frame.session.arguments[value.ref[1].ident] = origin
             bound[parameter.name.value] = value
     for star in (parameters.star_arg, parameters.star_kwarg):
         if isinstance(star, cst.Param):

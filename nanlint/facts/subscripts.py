@@ -33,8 +33,7 @@ def subscript(frame: Frame, node: cst.Subscript) -> Value:
     if isinstance(value.ref, tuple) and value.ref[0] == "each":
         if only is None or only.kind == "slice":
             return value
-        element: Value = value.ref[1]
-        return element.but(ident=frame.session.intern(("item", value.ident, only.ident)))
+        return frame.session.item(value.ref[1], frame.session.intern(("item", value.ident, only.ident)))
     if value.op == "shape":
         of = value.arg("input")
         if only is not None and only.kind == "slice":
