@@ -64,8 +64,29 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What running a finding's function showed; the statuses are defined in `docs/verify.md`.
+
+    `text` says what is not finite, what was tried, or why nothing could be run. `witness` holds the arguments that
+    fail, `script` a test that shows it; both are Python source, and empty unless the status is a confirmation.
+    """
+
+    status: Literal["confirmed", "confirmed-extreme", "not-reproduced", "not-runnable"]
+    text: str
+    witness: tuple[str, ...] = ()
+    script: str = ""
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.status in ("confirmed", "confirmed-extreme")
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One defect of one file. `name` is the rule's, `path` as the user gave it, `end` exclusive."""
+    """One defect of one file. `name` is the rule's, `path` as the user gave it, `end` exclusive.
+
+    `verdict` is None where nobody asked for one.
+    """
 
     code: str
     name: str
@@ -76,6 +97,7 @@ class Finding:
     confidence: Confidence
     related: tuple[Related, ...] = ()
     fixes: tuple[Fix, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def sort_key(self) -> tuple[str, Position, str, Position, str]:

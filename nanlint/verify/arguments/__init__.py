@@ -1,0 +1,1 @@
+"""Arguments for a function of which only the source is known."""

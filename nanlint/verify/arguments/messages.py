@@ -1,0 +1,37 @@
+"""What an error message says of the arguments that caused it."""
+
+from __future__ import annotations
+
+import re
+
+from nanlint.verify.arguments.specs import Dtype
+
+_DTYPES: tuple[tuple[str, tuple[Dtype, ...]], ...] = (
+    (r"expected .*(Long|Int)|must be.*(long|int)|index tensor|integer|dtype int", ("long", "binary")),
+    (r"Float|floating|not implemented for .*(Long|Bool|Int)", ("float",)),
+    (r"Bool|bool", ("bool",)),
+)
+
+
+def named(message: str, names: list[str]) -> list[str]:
+    """The parameters with those first that the message names."""
+    first = [name for name in names if re.search(rf"\b{re.escape(name)}\b", message)]
+    return [*first, *(name for name in names if name not in first)]
+
+
+def dtypes(message: str) -> tuple[Dtype, ...]:
+    return next((wanted for pattern, wanted in _DTYPES if re.search(pattern, message)), ())
+
+
+def rank(message: str) -> int | None:
+    found = re.search(r"(\d)D|(\d) dim|dimension\w* (\d)", message)
+    return int(next(digit for digit in found.groups() if digit)) if found else None
+
+
+def missing_key(error: BaseException | None) -> object | None:
+    """The key that a dict lacked."""
+    return error.args[0] if isinstance(error, KeyError) and error.args else None
+
+
+def asks_for_gradient(message: str) -> bool:
+    return "does not require grad" in message

@@ -1,0 +1,107 @@
+"""What runs in a child process: `python -m nanlint.verify.child READ WRITE`, started by `isolate.worker`.
+
+It answers three questions. "import" imports a file, "search" looks for arguments that make a line of it fail; both
+do so in this process, which keeps what it imported. "script" runs a file in a process of its own, forked from this
+one; a child that is asked for scripts alone has imported torch and nothing of the user's, so that each script starts
+fresh without the seconds that torch takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import runpy
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nanlint.verify.isolate import confine
+from nanlint.verify.script import Still
+
+Answer = dict[str, Any]
+
+
+def main(read: int, write: int) -> None:
+    """Answer questions, a line of JSON each, until the channel closes."""
+    scratch = Path.cwd()
+    confine.end_with(write)
+    import torch
+
+    from nanlint.verify.search import load, search
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    confined = False
+    questions = os.fdopen(read, "rb")
+    _say(write, {"ready": torch.__version__})
+    for line in questions:
+        question = json.loads(line)
+        kind = question.pop("do")
+        if kind == "script":
+            answer = _in_a_fork(functools.partial(_run_script, Path(question["path"])), scratch, write)
+        else:
+            if not confined:
+                confine.confine(scratch)
+                confined = True
+            function = load if kind == "import" else search
+            answer = _guarded(functools.partial(function, **question))
+        os.chdir(scratch)
+        _say(write, answer)
+
+
+def _say(channel: int, answer: Answer) -> None:
+    data = json.dumps(answer).encode() + b"\n"
+    while data:
+        data = data[os.write(channel, data) :]
+
+
+def _guarded(function: Callable[[], Answer]) -> Answer:
+    try:
+        return function()
+    except MemoryError:
+        return {"reason": "memory: the limit was reached"}
+    except BaseException as error:
+        return {"reason": f"internal: {type(error).__name__}: {error}"}
+
+
+def _in_a_fork(function: Callable[[], Answer], scratch: Path, channel: int) -> Answer:
+    """The answer of a function that is called in a fork of this process."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.close(read)
+            os.close(channel)
+            confine.confine(scratch)
+            home = os.getpid()
+            given = _guarded(function)
+            if os.getpid() == home:
+                _say(write, given)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as answers:
+        text = answers.read()
+    _, status = os.waitpid(child, 0)
+    if not text.endswith(b"\n"):
+        return {"failed": False, "message": f"the script ended with status {status}"}
+    answer: Answer = json.loads(text)
+    return answer
+
+
+def _run_script(path: Path) -> Answer:
+    """Whether a script fails in the way that it was written to show."""
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except AssertionError as error:
+        return {"failed": str(error).startswith(Still.PREFIX), "message": str(error)}
+    except BaseException as error:
+        return {"failed": False, "message": f"{type(error).__name__}: {error}"}
+    return {"failed": False, "message": "the script found nothing wrong"}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

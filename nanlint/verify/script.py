@@ -1,0 +1,141 @@
+"""The script that shows a failure: a test for pytest that also runs by itself, and passes once the code is mended."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LONGEST = 110
+
+
+class Still:
+    """How the message of a script's assertion begins."""
+
+    PREFIX = "still not finite: "
+
+
+class Unwritable(Exception):
+    """A value that cannot be written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that a script needs. `arguments` and `construction` are Python source by name; `owner` makes the object,
+    "" for a function. `bad` is the expression that is not finite, `outputs` what a gradient flows back from where
+    that is the gradient of `bad`.
+    """
+
+    root: str
+    module: str
+    call: str
+    owner: str
+    construction: Mapping[str, str]
+    arguments: Mapping[str, str]
+    bad: str
+    outputs: Sequence[str]
+    wanting: Sequence[str]
+    is_property: bool = False
+
+
+def script(scene: Scene, title: str, name: str) -> str:
+    """Its text; `title` says what was found, `name` is the end of the test's name."""
+    title = title.replace("\\", "\\\\").replace('"""', "'''")
+    body = "\n".join(["torch.manual_seed(0)", *_construction(scene), *_arguments(scene), "", *_act(scene)])
+    return f'''"""{textwrap.fill(title, LONGEST)}
+
+Written by `nanlint verify`: it fails as long as these arguments make a value or a gradient that is not finite.
+"""
+
+import importlib
+import random
+import sys
+
+import torch
+
+sys.path.insert(0, {scene.root!r})
+module = importlib.import_module({scene.module!r})
+
+
+def test_{re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}():
+{textwrap.indent(body, "    ")}
+
+
+if __name__ == "__main__":
+    test_{re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}()
+'''
+
+
+def _construction(scene: Scene) -> list[str]:
+    if not scene.owner:
+        return []
+    lines = [f"{name}_ = {text}" for name, text in scene.construction.items()]
+    given = ", ".join(f"{name}={name}_" for name in scene.construction)
+    lines += ["torch.manual_seed(0)", f"instance = {scene.owner}({given})"]
+    return [*lines, "if isinstance(instance, torch.nn.Module):", "    instance.train()"]
+
+
+def _arguments(scene: Scene) -> list[str]:
+    lines = [f"{name} = {text}" for name, text in scene.arguments.items()]
+    lines += [f"{expression}.requires_grad_()" for expression in scene.wanting]
+    return lines
+
+
+def _act(scene: Scene) -> list[str]:
+    # The call gets copies, so that it may write to them.
+    copies = set(scene.wanting)
+    given = ", ".join(f"{name}={name}.clone()" if name in copies else f"{name}={name}" for name in scene.arguments)
+    lines = ["torch.manual_seed(0)", "random.seed(0)"]
+    lines.append(f"result = {scene.call}" if scene.is_property else f"result = {scene.call}({given})")
+    if not scene.outputs:
+        what = "the result" if scene.bad == "result" else scene.bad
+        return [
+            *lines,
+            f'assert torch.as_tensor({scene.bad}).isfinite().all(), f"{Still.PREFIX}{what} is {{{scene.bad}}}"',
+        ]
+    total = " + ".join(f"{output}.double().sum()" for output in scene.outputs)
+    lines.append(f"gradient = torch.autograd.grad({total}, {scene.bad})[0]")
+    message = f'f"{Still.PREFIX}the gradient of {scene.bad} is {{gradient}}"'
+    return [*lines, f"assert gradient.isfinite().all(), {message}"]
+
+
+def literal(value: Any, text: str | None = None) -> str:
+    """Python source of an argument; `text` is what made it, for values that are no data. Raises Unwritable."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return _tensor(value)
+    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+        items = ", ".join(literal(item) for item in value)
+        if isinstance(value, list):
+            return f"[{items}]"
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {literal(item)}" for key, item in value.items()) + "}"
+    if value is None or isinstance(value, (bool, int, str, bytes)):
+        return repr(value)
+    if isinstance(value, float):
+        return repr(value) if value == value and abs(value) != float("inf") else f'float("{value}")'
+    if isinstance(value, (torch.dtype, torch.device)):
+        return str(value) if isinstance(value, torch.dtype) else f"torch.{value!r}"
+    if text is not None:
+        return text
+    raise Unwritable(f"a {type(value).__name__}")
+
+
+def _tensor(tensor: Tensor) -> str:
+    import torch
+
+    kind = "" if tensor.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={tensor.dtype}"
+    values = tensor.detach().flatten()
+    shape = tuple(tensor.shape)
+    if tensor.numel() > 1 and bool((values == values[0]).all()):
+        return f"torch.full({shape}, {values[0].item()!r}{kind})"
+    if not tensor.numel():
+        return f"torch.empty({shape}, dtype={tensor.dtype})"
+    return f"torch.tensor({tensor.detach().tolist()!r}{kind})"

@@ -1,0 +1,140 @@
+"""From a flagged line to arguments that make it fail, in a child process."""
+
+from __future__ import annotations
+
+import ast
+import time
+import tokenize
+from collections import Counter
+from typing import Any
+
+from nanlint.verify import tree
+from nanlint.verify.arguments.reach import Reached, reach
+from nanlint.verify.arguments.specs import Written
+from nanlint.verify.place import place_of
+from nanlint.verify.script import Scene, Unwritable, literal, script
+from nanlint.verify.target import NotRunnable, Target, imported, target
+from nanlint.verify.values.catalogue import Catalogue, is_extreme, is_finite
+from nanlint.verify.values.contracts import Contract, contract, holds
+from nanlint.verify.values.shrink import shrink
+from nanlint.verify.values.trial import Failure, Trials
+
+SECONDS = 5.0
+
+Answer = dict[str, Any]
+
+
+def load(*, path: str, root: str, module: str) -> Answer:
+    """Import a module, which may take long. The answer has a `reason` where that fails."""
+    try:
+        imported(root, module, path)
+    except NotRunnable as error:
+        return {"reason": str(error)}
+    return {}
+
+
+def search(*, path: str, root: str, module: str, row: int, title: str, name: str) -> Answer:
+    """What is known of the line `row` of a file: `reason` where it was not reached, else the number of `trials` by
+    family, and `script`, `witness`, `what` and `extreme` where one failed. `title` and `name` are for the script.
+    """
+    try:
+        loaded = imported(root, module, path)
+        with tokenize.open(path) as stream:
+            text = stream.read()
+        tree = ast.parse(text)
+        aim = target(loaded, loaded.__file__ or path, tree, place_of(tree, row))
+        found = reach(aim)
+    except (NotRunnable, ValueError, SyntaxError) as error:
+        return {"reason": str(error)}
+    names = [parameter.name for parameter in aim.parameters]
+    known = contract(text.splitlines(), aim.place.span, aim.doc, names)
+    attempt = _Attempt(aim, found, known)
+    failure = attempt.run()
+    answer: Answer = {"trials": dict(attempt.families), "calls": found.tries}
+    if failure is None:
+        return answer
+    try:
+        answer |= attempt.written(failure, title, name, root, module)
+    except Unwritable as error:
+        answer["unwritable"] = str(error)
+    return answer
+
+
+class _Attempt:
+    def __init__(self, aim: Target, found: Reached, known: Contract) -> None:
+        self.families: Counter[str] = Counter()
+        self._aim, self._found, self._known = aim, found, known
+        self._trials = Trials(aim, found.instance)
+        self._arguments = found.arguments
+
+    def run(self) -> Failure | None:
+        """The failure that the first of all values to fail shows, after which the arguments are as small as can be."""
+        until = time.monotonic() + SECONDS
+        self._trials.prepare(self._found.arguments)
+        for values in Catalogue(self._found.arguments):
+            if time.monotonic() > until:
+                break
+            if not self._is_fair(values.arguments):
+                continue
+            self.families[values.family] += 1
+            if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
+                self._arguments = self._smallest(values.arguments, failure)
+                return self._trials.blamed(self._arguments) or failure
+        return None
+
+    def _is_fair(self, arguments: dict[str, Any]) -> bool:
+        return is_finite(arguments) and holds(self._known, arguments)
+
+    def _smallest(self, arguments: dict[str, Any], failure: Failure) -> dict[str, Any]:
+        may_be_extreme = is_extreme(arguments)
+
+        def keeps(smaller: dict[str, Any]) -> bool:
+            if not self._is_fair(smaller) or (is_extreme(smaller) and not may_be_extreme):
+                return False
+            again = self._trials.blamed(smaller)
+            return again is not None and again.signature == failure.signature
+
+        return shrink(arguments, keeps)
+
+    def written(self, failure: Failure, title: str, name: str, root: str, module: str) -> Answer:
+        """The script and the witness; raises Unwritable."""
+        instance = self._found.instance
+        arguments = self._sources(self._arguments, self._found.specs)
+        construction = self._sources(instance.arguments, instance.specs) if instance else {}
+        method = self._aim.place.qualname.rsplit(".", 1)[-1]
+        is_gradient = failure.phase == "gradient"
+        scene = Scene(
+            root=root,
+            module=module,
+            call=f"instance.{method}" if instance else self._aim.expression,
+            owner=instance.expression if instance else "",
+            construction=construction,
+            arguments=arguments,
+            bad=failure.expression,
+            outputs=failure.outputs if is_gradient else (),
+            wanting=self._wanting(failure) if is_gradient or self._found.wants_gradient else [],
+            is_property=self._aim.is_property,
+        )
+        made = [f"{instance.expression.removeprefix('module.')}({_given(construction)})"] if instance else []
+        what = f"the gradient of {failure.expression}" if is_gradient else failure.expression
+        return {
+            "script": script(scene, title, name),
+            "witness": [*made, *(f"{key} = {value}" for key, value in arguments.items())],
+            "what": f"{what} is {failure.contents}",
+            "extreme": is_extreme(self._arguments),
+        }
+
+    def _wanting(self, failure: Failure) -> list[str]:
+        """The arguments that have to want a gradient for the failure to show."""
+        if self._found.wants_gradient:
+            leaves = (leaf for name, value in self._arguments.items() for leaf in tree.leaves(value, name))
+            return [name for name, leaf in leaves if tree.is_float(leaf)]
+        return [] if failure.expression.startswith("instance.") else [failure.expression]
+
+    def _sources(self, arguments: dict[str, Any], specs: dict[str, Any]) -> dict[str, str]:
+        texts = {name: spec.text if isinstance(spec, Written) else None for name, spec in specs.items()}
+        return {name: literal(value, texts.get(name)) for name, value in arguments.items()}
+
+
+def _given(sources: dict[str, str]) -> str:
+    return ", ".join(f"{name}={text}" for name, text in sources.items())

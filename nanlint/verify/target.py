@@ -1,0 +1,144 @@
+"""The function under test, imported: how to call it, and what is known of its parameters."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nanlint.verify.calling import TimedOut, limited
+from nanlint.verify.isolate.confine import Refused
+from nanlint.verify.place import Definition, Place, definition
+
+# A base class may be abstract: then a class of the same package that inherits the method stands in.
+MOST_CLASSES = 6
+
+
+class NotRunnable(Exception):
+    """Nothing can be said of a finding; the message is the reason, its first word the kind of it."""
+
+
+@dataclass(slots=True)
+class Target:
+    """`function` is what is called: with an instance first where `owner`, its class, is set.
+
+    `expression` is its name in a script in which `module` is imported under that name.
+    """
+
+    module: types.ModuleType
+    path: str
+    place: Place
+    node: Definition
+    function: Callable[..., Any]
+    parameters: list[inspect.Parameter]
+    expression: str
+    owner: type | None
+    doc: str
+    is_property: bool = False
+
+    def call(self, instance: Any, arguments: dict[str, Any]) -> Any:
+        """The result; that of a generator is a list."""
+        result = self.function(instance, **arguments) if self.owner else self.function(**arguments)
+        return list(result) if inspect.isgenerator(result) else result
+
+
+def imported(root: str, name: str, path: str) -> types.ModuleType:
+    """Import a module by name from a folder; raises NotRunnable."""
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    try:
+        # The parent's limit for an import is the longer one.
+        with limited(3600):
+            module = importlib.import_module(name)
+    except BaseException as error:
+        raise NotRunnable(reason("import", error)) from None
+    found = getattr(module, "__file__", None)
+    if found is None or Path(found).resolve() != Path(path).resolve():
+        raise NotRunnable(f"import: the name {name} stands for {found or 'a module without a file'}")
+    return module
+
+
+def target(module: types.ModuleType, path: str, tree: ast.Module, place: Place) -> Target:
+    """The function or method around a place; raises NotRunnable."""
+    if not place.qualname:
+        raise NotRunnable("import: the line stands at module level, not in a function")
+    node = definition(tree, place.qualname)
+    *classes, name = place.qualname.split(".")
+    holder: Any = module
+    for each in classes:
+        holder = getattr(holder, each, None)
+    found = inspect.getattr_static(holder, name, None) if classes else getattr(module, name, None)
+    if node is None or found is None:
+        raise NotRunnable(f"import: {place.qualname} is not there once the module is imported")
+    expression = f"module.{place.qualname}"
+    doc = "\n".join(filter(None, (ast.get_docstring(node), inspect.getdoc(holder) if classes else "")))
+    if classes and isinstance(found, (staticmethod, classmethod)):
+        return _made(module, path, place, node, getattr(holder, name), expression, None, doc)
+    if classes and name in ("__init__", "__new__", "__post_init__"):
+        return _made(module, path, place, node, holder, ".".join(["module", *classes]), None, doc)
+    is_property = isinstance(found, property) or (hasattr(found, "func") and not callable(found))
+    if is_property:
+        found = found.fget if isinstance(found, property) else found.func
+    if not callable(found):
+        raise NotRunnable(f"import: {place.qualname} is no function once the module is imported")
+    made = _made(module, path, place, node, found, expression, holder if classes else None, doc)
+    made.is_property = is_property
+    return made
+
+
+def _made(
+    module: types.ModuleType, path: str, place: Place, node: Definition, function: Callable[..., Any],
+    expression: str, owner: type | None, doc: str,
+) -> Target:  # fmt: skip
+    known = parameters(function)
+    return Target(module, path, place, node, function, known[1:] if owner else known, expression, owner, doc)
+
+
+def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Those that can be given by name."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [parameter for parameter in found if parameter.kind in kinds]
+
+
+def classes_of(target: Target) -> list[type]:
+    """The class of a method and those that inherit it, as far as they can be made."""
+    assert target.owner is not None
+    name = target.place.qualname.rsplit(".", 1)[-1]
+    found: list[type] = []
+    waiting = [target.owner]
+    while waiting and len(found) < MOST_CLASSES:
+        each = waiting.pop(0)
+        waiting += each.__subclasses__()
+        same = inspect.getattr_static(each, name, None) is inspect.getattr_static(target.owner, name, None)
+        if same and not inspect.isabstract(each) and each is not nn.Module:
+            found.append(each)
+    return found
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+
+
+def reason(kind: str, error: BaseException) -> str:
+    """Why a finding is not runnable: the watch over the child and the clock give reasons of their own."""
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return f"memory: {kind} took more than there is"
+    if isinstance(error, TimedOut):
+        return f"timeout: {kind} took {error}"
+    return f"{kind}: {said(error)}"

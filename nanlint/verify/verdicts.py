@@ -1,0 +1,132 @@
+"""A verdict for each finding: search in one child process, and run the script that shows it in another. No torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from nanlint.finding import Finding, Verdict
+from nanlint.verify.isolate.worker import Lost, Worker
+from nanlint.verify.place import module_of
+
+CHILD = "nanlint.verify.child"
+
+
+class TorchMissing(Exception):
+    """There is no torch to run anything with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of wall time after which a child is killed: for an import, for a search, for a script."""
+
+    import_s: float = 120
+    search_s: float = 40
+    script_s: float = 60
+
+
+class Verifier:
+    """Two children, one that searches and keeps what it imports, and one that runs scripts, each from fresh.
+
+    Findings of one folder of modules should follow each other: for another, the searching child is started anew.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Raises TorchMissing."""
+        if importlib.util.find_spec("torch") is None:
+            raise TorchMissing("torch is not installed here: pip install 'nanlint[verify]'")
+        self._limits = limits or Limits()
+        self._folder = tempfile.TemporaryDirectory(prefix="nanlint-verify-", ignore_cleanup_errors=True)
+        self._scratch = Path(self._folder.name).resolve()
+        self._searcher = Worker(CHILD, self._scratch)
+        self._runner = Worker(CHILD, self._scratch)
+        self._root: str | None = None
+        self._imports: dict[str, str] = {}
+
+    def __enter__(self) -> Verifier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._searcher.close()
+        self._runner.close()
+        self._folder.cleanup()
+
+    def verdict(self, finding: Finding) -> Verdict:
+        """Never raises for what the user's code does."""
+        path = Path(finding.path).resolve()
+        if finding.path == "-" or not path.is_file():
+            return Verdict("not-runnable", "import: there is no file to import")
+        folder, module = module_of(path)
+        root = str(folder)
+        if root != self._root:
+            self._searcher.close()
+            self._imports.clear()
+            self._root = root
+        where = {"path": str(path), "root": root, "module": module}
+        try:
+            if reason := self._import(where):
+                return Verdict("not-runnable", reason)
+            title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
+            name = f"{path.stem}_{finding.start.row}_{finding.code}"
+            question = {"do": "search", **where, "row": finding.start.row, "title": title, "name": name}
+            answer = self._searcher.ask(question, self._limits.search_s)
+        except Lost as lost:
+            self._imports.clear()
+            return Verdict("not-runnable", str(lost))
+        if "reason" in answer:
+            return Verdict("not-runnable", answer["reason"])
+        if "script" not in answer:
+            return Verdict("not-reproduced", _tried(answer))
+        return self._confirmed(answer)
+
+    def _import(self, where: dict[str, str]) -> str:
+        """Why a file cannot be imported, "" where it can. A file that killed the child is not tried again."""
+        path = where["path"]
+        if path not in self._imports:
+            self._imports[path] = "import: the process died of it"
+            try:
+                answer = self._searcher.ask({"do": "import", **where}, self._limits.import_s)
+            except Lost as lost:
+                reasons = {**self._imports, path: f"import: {lost}"}
+                self._imports = {each: reason for each, reason in reasons.items() if reason}
+                return self._imports[path]
+            self._imports[path] = answer.get("reason", "")
+        return self._imports[path]
+
+    def _confirmed(self, answer: dict[str, Any]) -> Verdict:
+        """Believe what the search found once its script fails by itself."""
+        script = self._scratch / "reproducer.py"
+        script.write_text(answer["script"], encoding="utf-8")
+        try:
+            again = self._runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
+        except Lost as lost:
+            again = {"failed": False, "message": str(lost)}
+        if not again["failed"]:
+            text = f"{answer['what']} in the search, but not when run alone: {again['message']}"
+            return Verdict("not-reproduced", text)
+        return Verdict(
+            "confirmed-extreme" if answer["extreme"] else "confirmed",
+            answer["what"],
+            tuple(answer["witness"]),
+            answer["script"],
+        )
+
+
+def _tried(answer: dict[str, Any]) -> str:
+    if "unwritable" in answer:
+        return f"it failed, but the arguments cannot be written down: {answer['unwritable']}"
+    trials = answer["trials"]
+    listed = ", ".join(f"{number} {family}" for family, number in trials.items())
+    return f"the line ran and stayed finite in {sum(trials.values())} calls ({listed})"
+
+
+def shard(findings: Sequence[Finding], index: int, count: int) -> Iterator[Finding]:
+    """Each `count`-th finding, from the one at `index`, which counts from 1."""
+    yield from findings[index - 1 :: count]
