@@ -96,12 +96,25 @@ def _doubt(site: Site, value: Value) -> Confidence | None:
     asked = any(same(part, value) for mask in site.masks for part in ancestry(mask, ASKED)) and site.is_tensor(value)
     if site.unmet:
         doubt = site.doubt(value, site.unmet[0].domain)
-        return LIKELY if doubt is POSSIBLE and asked else doubt
+        if doubt is POSSIBLE and asked:
+            return LIKELY
+        # a mask made from other things chooses between two ways of computing, and hides nothing on purpose
+        return min(doubt, POSSIBLE) if doubt is not None and not _may_ask(site, value) else doubt
     made = site.result.range
     if made is None or INF not in made:
         return None
     limited = any(mask.op not in COMPARISONS for mask in site.masks)
     return LIKELY if asked and limited else POSSIBLE
+
+
+def _may_ask(site: Site, value: Value) -> bool:
+    """Some mask looks at the operand, at what became of it or at what it was made from, or comes from out of view."""
+    sources = {strip_views(part).ident for part in (site.result, value, *ancestry(value, 2)) if part.kind != "number"}
+    return not site.masks or any(
+        strip_views(part).ident in sources or (part.made_by is None and mask is part)
+        for mask in site.masks
+        for part in ancestry(mask, DEPTH + ASKED)
+    )
 
 
 def _is_chosen(value: Value) -> bool:
