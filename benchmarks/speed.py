@@ -17,6 +17,7 @@ from statistics import median
 import click
 
 from benchmarks import packages, table
+from benchmarks import page as page_of_sections
 from benchmarks.packages import Package, SourceFile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -238,9 +239,7 @@ def page(
     today = datetime.now(timezone.utc).date().isoformat()
     commands = "\n".join(f"- {tool.name}: `{tool.shown}`" for tool in timed_tools)
     verdicts = "\n".join(f"- {sentence}" for sentence in bars(timings))
-    return f"""<!-- Written by `python -m benchmarks.speed --write`: run it again instead of editing. -->
-
-# Performance
+    return f"""## The linter
 
 Measured on {today} on {machine()}.
 
@@ -266,7 +265,7 @@ over the CPU time.
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="How often each tool runs.")
 @click.option("--package", "names", multiple=True, metavar="NAME", help="Use this package only; can be repeated.")
-@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write the page to this file, too.")
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this page, too.")
 def main(rounds: int, names: tuple[str, ...], write: Path | None) -> None:
     """Time nanlint and other tools on pinned packages and print one table."""
     try:
@@ -279,7 +278,7 @@ def main(rounds: int, names: tuple[str, ...], write: Path | None) -> None:
     text = page(timed_tools, timings, measured, rounds)
     click.echo(text, nl=False)
     if write:
-        write.write_text(text, encoding="utf-8")
+        page_of_sections.write(write, "speed", text)
 
 
 if __name__ == "__main__":

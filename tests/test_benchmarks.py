@@ -11,7 +11,7 @@ from conftest import run_module
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import noise, packages, speed, table
+from benchmarks import noise, packages, page, sanitizer, speed, table
 from benchmarks.speed import LIBCST, NANLINT, TORCHFIX, Timing
 from nanlint.finding import Confidence, Finding, Position
 from nanlint.report.source_text import SourceText
@@ -47,7 +47,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("module", ["benchmarks.speed", "benchmarks.noise"])
+@pytest.mark.parametrize("module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer")])
 def test_help_runs(module: str) -> None:
     done = run_module(module, "--help")
     assert done.returncode == 0, done.stderr
@@ -186,3 +186,24 @@ def test_noise_of_a_package(cache: Path) -> None:
 def test_sample_and_every_exclude_each_other(cache: Path) -> None:
     done = CliRunner().invoke(noise.main, ["--sample", "1", "--every", "1"])
     assert done.exit_code == 2
+
+
+def test_a_page_has_one_section_of_each_benchmark(tmp_path: Path) -> None:
+    file = tmp_path / "performance.md"
+    page.write(file, "speed", "old")
+    page.write(file, "sanitizer", "other \\1")
+    page.write(file, "speed", "new")
+    text = file.read_text(encoding="utf-8")
+    speed_section, other = page.section("speed", "new"), page.section("sanitizer", "other \\1")
+    assert text == f"{page.TITLE}\n{speed_section}\n{other}"
+    assert text.count("benchmarks.speed") == 1
+
+
+def test_the_bars_of_the_sanitizer_are_those_of_the_worst_model() -> None:
+    def ratios(kind: str, size: str, trace: float, watch: float) -> sanitizer.Ratios:
+        return sanitizer.Ratios(kind, size, 1.0, {"trace": [trace] * 3, "watch": [9.0, watch, 0.1]})
+
+    results = [ratios("MLP", "medium", 1.2, 1.01), ratios("CNN", "medium", 1.1, 1.04), ratios("MLP", "tiny", 2.7, 1.0)]
+    assert [sentence.split(":")[0] for sentence in sanitizer.bars(results)] == ["pass", "miss", "miss"]
+    assert "1.04" in sanitizer.bars(results)[1]
+    assert "(CNN)" in sanitizer.bars(results)[1]

@@ -257,3 +257,56 @@ def test_the_page_is_of_this_corpus() -> None:
     text = (tracer.ROOT / "docs" / "tracer.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+: \w+) +\|", text, re.MULTILINE)
     assert Counter(rows) == Counter(program.title for program in (*PLANTED, *HEALTHY))
+
+
+def test_modes_and_subclasses_whose_tensors_hold_no_numbers_are_let_alone() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    with Tracing()() as tracing:
+        with FakeTensorMode():
+            (torch.ones(3, requires_grad=True) / 0).sum().backward()
+        graph = make_fx(lambda x: x.log().sum())(torch.zeros(3))
+        exported = torch.export.export(nn.Linear(2, 2), (torch.ones(1, 2),))
+        lazy = nn.LazyLinear(2)
+        lazy(torch.ones(1, 3)).sum().backward()
+        index = nn.Embedding(5, 3, sparse=True)
+        index(torch.tensor([1, 2])).sum().backward()
+        torch.optim.SGD(index.parameters(), lr=0.1).step()
+    assert "log" in graph.code
+    assert exported is not None
+    assert tracing.found is None
+
+
+def test_a_distributed_tensor_is_looked_at_where_it_lies(tmp_path: Path) -> None:
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    store = dist.FileStore(str(tmp_path / "store"), 1)
+    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        mesh = init_device_mesh("cpu", (1,))
+        w = nn.Parameter(distribute_tensor(torch.zeros(4, 2), mesh, [Shard(0)]))
+        with Tracing()() as tracing:
+            w.sqrt().sum().backward()  # of a shard
+    finally:
+        dist.destroy_process_group()
+    assert found(tracing.found).blame.cause.location.row == row_of("of a shard")
+
+
+def test_recorded_operations_keep_no_memory_of_finite_steps() -> None:
+    w = nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([w], lr=0.0)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        mask = torch.tensor([0.0, -math.inf, 0.0])
+        (w + mask).softmax(0).pow(2).sum().backward()
+
+    with Tracing()() as tracing:
+        for _ in range(3):
+            step()
+            assert not tracing.recorder.is_clean
+            optimizer.step()
+            assert tracing.recorder.is_clean

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +41,8 @@ def _files(root: Path, rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
         yield root / "docs" / "rules" / f"{rule.name}.md", page(rule)
     for cases in sorted([*(root / "fixtures").glob("*/cases.py"), *(root / "fixtures" / "guards").glob("*.py")]):
         yield cases.with_suffix(".txt"), snapshot(cases, root, rules)
-    yield root / "README.md", readme(root)
+    for name in ("README.md", "docs/run.md"):
+        yield root / name, quoting(root, name)
     names = torch_names()
     if names is not None:
         yield root / "nanlint" / "ops" / "data" / "torch_names.txt", names
@@ -81,21 +85,39 @@ def snapshot(cases: Path, root: Path, rules: tuple[Rule, ...]) -> str:
     )
 
 
-def readme(root: Path) -> str:
-    """The README with the files and the real output of the commands that its `source of` and `output of` name."""
-    text = (root / "README.md").read_text(encoding="utf-8")
+def quoting(root: Path, name: str) -> str:
+    """A page with the files and the real output of the commands that its `source of` and `output of` name."""
+    text = (root / name).read_text(encoding="utf-8")
     text = SOURCE.sub(lambda m: m[1] + (root / m[2]).read_text(encoding="utf-8") + m[3], text)
-    return OUTPUT.sub(lambda m: m[1] + _output(root, m[2].split()) + m[3], text)
+    return OUTPUT.sub(lambda m: m[1] + (_output(root, m[2].split()) or m[0][len(m[1]) : -len(m[3])]) + m[3], text)
 
 
-def _output(root: Path, arguments: list[str]) -> str:
+def _output(root: Path, arguments: list[str]) -> str | None:
+    """What a command of nanlint prints; None where it would have to run torch and there is none."""
+    if arguments[0] != "run":
+        return _printed(root, root, [*arguments, "--isolated", "--no-cache"])
+    if importlib.util.find_spec("torch") is None:
+        return None
+    # What it runs is copied to a folder of its own, since a run leaves a reproducer behind.
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / arguments[-1]
+        script.parent.mkdir()
+        shutil.copy(root / arguments[-1], script)
+        return _printed(root, Path(folder), arguments)
+
+
+def _printed(root: Path, folder: Path, arguments: list[str]) -> str:
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    environment["PYTHONPATH"] = str(root)
     environment.pop("FORCE_COLOR", None)
-    command = [sys.executable, "-m", "nanlint", *arguments, "--isolated", "--no-cache"]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    command = [sys.executable, "-m", "nanlint", *arguments]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode > 1:
         raise RuntimeError(f"nanlint {' '.join(arguments)} exits with {done.returncode}\n{done.stderr}")
-    return done.stdout.rstrip() + "\n"
+    said = done.stdout + done.stderr if arguments[0] == "run" else done.stdout
+    return said.rstrip() + "\n"
 
 
 def torch_names() -> str | None:

@@ -76,8 +76,9 @@ class Watching:
         with torch.no_grad():
             for root in roots:
                 loss = self._scaled.get(root, root)
-                if is_checkable(loss) and not finite.is_finite(loss.detach()):
-                    self._fail("loss", loss, loss)
+                part = finite.local(loss.detach())
+                if is_checkable(part) and not finite.is_finite(part):
+                    self._fail("loss", loss, part)
 
     def after_backward(self, roots: Sequence[Tensor]) -> None:
         self.backwards += 1
@@ -100,7 +101,8 @@ class Watching:
     def check_gradients(self, parameters: Sequence[Tensor]) -> None:
         """Look at the gradients of these parameters; waits for the device."""
         with torch.no_grad():
-            gradients = [(p, p.grad) for p in parameters if p.grad is not None and is_checkable(p.grad)]
+            gradients = [(p, finite.local(p.grad)) for p in parameters if p.grad is not None]
+            gradients = [(p, gradient) for p, gradient in gradients if is_checkable(gradient)]
             if not gradients or math.isfinite(_norms([gradient for _, gradient in gradients])):
                 return
             for parameter, gradient in gradients:

@@ -48,10 +48,21 @@ def total(tensor: Tensor) -> Tensor:
     return tensor.float().sum() if dtype in EIGHT_BITS else tensor.sum()
 
 
+def is_plain(kind: type) -> bool:
+    """Whether a class of tensors leaves operations on it to torch; a Parameter does, a DTensor does not."""
+    return bool(getattr(kind, "__torch_dispatch__", None) is Tensor.__torch_dispatch__)
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of a DTensor that this process holds; any other tensor as it is."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
 def is_checkable(value: object) -> bool:
     """Whether a value is a tensor to look at: dense, not empty, with memory of its own, of a format that has NaN."""
     return (
         isinstance(value, Tensor)
+        and is_plain(type(value))
         and value.dtype in CHECKED
         and value.layout is torch.strided
         and not value.is_meta

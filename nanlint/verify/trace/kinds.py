@@ -17,6 +17,12 @@ _ALLOCATING = {
     aten.empty, aten.empty_like, aten.empty_strided, aten.empty_permuted, aten.new_empty, aten.new_empty_strided,
     aten.resize_,
 }  # fmt: skip
+# Each element of their output is one of their input, zero or one: where no input is bad, there is nothing to look at.
+_PRESERVING = {
+    aten.relu, aten.relu_, aten.threshold_backward, aten.clone, aten.max_pool2d_with_indices,
+    aten.max_pool2d_with_indices_backward, aten.zeros, aten.ones, aten.zeros_like, aten.ones_like, aten.new_zeros,
+    aten.new_ones, aten.zero_, aten.bernoulli_,
+}  # fmt: skip
 # Finite wherever one element of the row is not -inf, which is what masks rely on.
 NORMALISING = {
     "_softmax", "_log_softmax", "_safe_softmax", "logsumexp", "special_logsumexp", "softmax", "log_softmax",
@@ -34,6 +40,7 @@ class Kind(enum.Enum):
     CONSTANT = enum.auto()
     ALLOCATING = enum.auto()
     CASTING = enum.auto()
+    PRESERVING = enum.auto()
 
 
 def kind_of(func: Any) -> Kind:
@@ -44,6 +51,8 @@ def kind_of(func: Any) -> Kind:
         return Kind.CONSTANT
     if packet in (aten._unsafe_view, aten._efficientzerotensor):  # noqa: SLF001
         return Kind.VIEW
+    if packet in _PRESERVING:
+        return Kind.PRESERVING
     schema = func._schema  # noqa: SLF001
     if schema.is_mutable:
         return Kind.WRITING

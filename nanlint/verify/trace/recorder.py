@@ -24,6 +24,7 @@ from nanlint.verify.trace.kinds import Kind, kind_of, literals, written
 from nanlint.verify.trace.lines import Lines
 from nanlint.verify.trace.record import Call, Record
 
+_stack_height = torch._C._len_torch_dispatch_stack  # noqa: SLF001
 _PLAIN = {torch.float32, torch.float64, torch.bfloat16}
 # An operand that is written to is copied up to this many elements, so that what the operation was given is known.
 COPIED_ELEMENTS = 1 << 16
@@ -35,6 +36,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
     Outputs on a CPU are looked at as they come. On other devices sums go into a buffer (`flags.Flags`) that `settle`
     reads, and operands are not kept; `deferred` forces one or the other way.
     """
+
+    # What a higher-order operator such as torch.cond calls comes here by itself.
+    supports_higher_order_operators = True
 
     def __init__(self, *, deferred: bool | None = None) -> None:
         super().__init__()
@@ -62,9 +66,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.off:
+        if self.off or (_stack_height() and _is_symbolic()) or not isinstance(func, torch._ops.OpOverload):  # noqa: SLF001
             return func(*args, **kwargs)
-        if types and not all(map(_is_plain, types)):
+        if types and not all(map(finite.is_plain, types)):
             # A subclass such as DTensor takes the operation apart; its parts come here.
             return NotImplemented
         self.operations += 1
@@ -90,9 +94,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
         return self._deferred is not True and tensor.layout is torch.strided and not tensor._is_zerotensor()  # noqa: SLF001
 
     def _unusual(self, kind: Kind, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if kind is Kind.VIEW:
+        if kind is Kind.VIEW or (kind is Kind.PRESERVING and not self._records):
             return func(*args, **kwargs)
-        if kind is Kind.WRITING:
+        if kind is Kind.WRITING or func._schema.is_mutable:  # noqa: SLF001
             targets = [target for target in written(func, args, kwargs) if is_checkable(target)]
             before = [self._before(target) for target in targets]
             out = func(*args, **kwargs)
@@ -106,6 +110,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
                 self._records.pop(_key(out), None)
         elif kind is Kind.CONSTANT:
             self._constant(func, out)
+        elif kind is Kind.PRESERVING:
+            self._look(func, args, kwargs, out)
         else:
             self.casts.note(args[0], out)
             self._look(func, args, kwargs, out)
@@ -272,7 +278,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
     @contextmanager
     def removed(self) -> Iterator[None]:
         """Trace nothing inside, and let it cost nothing where no other mode was entered since."""
-        height = torch._C._len_torch_dispatch_stack()  # noqa: SLF001
+        height = _stack_height()
         if not height or torch._C._get_dispatch_stack_at(height - 1) is not self:  # noqa: SLF001
             with self.suspended():
                 yield
@@ -293,13 +299,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
             self.off = was
 
 
-def _is_plain(kind: type[Tensor]) -> bool:
-    """Whether a class leaves operations on it to torch."""
-    return bool(kind.__torch_dispatch__ is Tensor.__torch_dispatch__)
+def _is_symbolic() -> bool:
+    """Whether a mode is on in which tensors hold no numbers: a graph is traced, or shapes are worked out."""
+    keys = torch._C._TorchDispatchModeKey  # noqa: SLF001
+    return any(torch._C._get_dispatch_mode(key) is not None for key in (keys.PROXY, keys.FAKE, keys.FUNCTIONAL))  # noqa: SLF001
 
 
 def _key(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)  # noqa: SLF001
+    """The address of a tensor's memory, 0 for a sparse one."""
+    return int(tensor.untyped_storage()._cdata) if tensor.layout is torch.strided else 0  # noqa: SLF001
 
 
 def _is_whole(tensor: Tensor) -> bool:

@@ -84,7 +84,7 @@ class Tracing:
                 return
             for root in roots:
                 loss, _ = self._scaled.get(root, (root, None))
-                if self.recorder.defers(loss) and self.recorder.record_of(loss) and not _is_finite(loss):
+                if self.recorder.defers(loss) and not _is_finite(loss):
                     self._tell(self._bad("loss", loss, loss))
             bad = [leaf for leaf in _leaves(roots) if leaf.grad is not None and not _is_finite(leaf.grad)]
             for leaf in bad:
@@ -136,8 +136,9 @@ class Tracing:
             self._pending[id(leaf)] = (weakref.ref(leaf), self._bad("gradient", leaf, gradient))
 
     def _bad(self, what: str, tensor: Tensor, value: Tensor, note: str = "") -> Bad:
-        record = self.recorder.record_of(value)
-        contents = finite.contents(value)
+        part = finite.local(value.detach())
+        record = self.recorder.record_of(part)
+        contents = finite.contents(part)
         return Bad(what, tensor, contents, self.steps + 1, blame(record) if record else None, note)
 
     def _check_scaled(self, scaler: torch.amp.GradScaler) -> None:
@@ -178,7 +179,8 @@ class Tracing:
 
 def _is_finite(tensor: Tensor) -> bool:
     with torch.no_grad():
-        return not is_checkable(tensor) or finite.is_finite(tensor.detach())
+        part = finite.local(tensor.detach())
+        return not is_checkable(part) or finite.is_finite(part)
 
 
 def _leaves(roots: Sequence[Tensor]) -> list[Tensor]:
