@@ -16,9 +16,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def watched(step: Callable[P, R], modules: Sequence[nn.Module]) -> Callable[P, R]:
-    """The function, watched; see `nanlint.runtime.watch`."""
+def watch(*modules: nn.Module) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Watch a function that does one step of training with these modules: forward pass, backward pass, and update.
 
+        @watch(model)
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+    Costs a look at the loss and at the norm of the gradients. A step in which one of them is NaN or Inf is left before
+    its update, and run again under the tracer, with the random numbers and the buffers that it had. Raises
+    NonFiniteError, whose message names the line that made the value. Where the step does not fail again, a
+    RuntimeWarning says so, its result counts, and the steps after it are traced.
+    """
+
+    def decorate(step: Callable[P, R]) -> Callable[P, R]:
+        return _watched(step, modules)
+
+    return decorate
+
+
+def _watched(step: Callable[P, R], modules: Sequence[nn.Module]) -> Callable[P, R]:
     def say(sentence: str) -> None:
         warnings.warn(f"nanlint: {sentence}", RuntimeWarning, stacklevel=2)
 

@@ -19,7 +19,8 @@ ENGINE = "_engine_run_backward"
 _SITE = tuple(os.path.join(sysconfig.get_path(kind), "") for kind in ("purelib", "platlib"))
 _STDLIB = tuple(os.path.join(sysconfig.get_path(kind), "") for kind in ("stdlib", "platstdlib"))
 _TORCH = os.path.join(os.path.dirname(torch.__file__), "")
-_OWN = os.path.join(str(Path(__file__).resolve().parents[2]), "")
+# As imported, links and all: that is what code objects say.
+_OWN = os.path.join(str(Path(__file__).absolute().parents[2]), "")
 _users: dict[CodeType, bool] = {}
 
 
