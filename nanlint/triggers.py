@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -27,7 +27,9 @@ LAYERS = frozenset(
 )
 # hazards beside -inf alone
 MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
-MASKS = re.compile(r"\b[Ii]nf(?:ty|inity)?\b|\bfinfo\b|_mask\b|masked_fill")
+MASKS = ("masked_fill", "finfo", "_mask")
+# the first letters stand in front of what has to be before them: text is searched for them alone, which is fast
+INFINITIES = tuple(re.compile(rf"{inf}(?<=\b{inf})(?:ty|inity)?\b") for inf in ("inf", "Inf"))
 # hazards in half precision alone, which has signs of its own
 IN_HALF = frozenset(
     """tensor as_tensor scalar_tensor new_tensor arange full full_like new_full fill fill_
@@ -52,8 +54,9 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "loop-growth": (
         "for while",
         (
-            (r"\b(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b|=[^=\n]*\b\1\s*\*\*"
-            r"|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\(|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))"),
+            (r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
+            r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
+            r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))"),
             r"\.(?:square_|pow_)\(",
             r"\b(\w+)\.mul_\(\s*\1\b",
         ),
@@ -84,9 +87,8 @@ TEST = (
     r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
     r"|BoolTensor|Bool\["
 )
-TESTED = re.compile(
-    rf"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)[^\n]*?(?:{TEST})|(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)", re.MULTILINE
-)
+ASSIGNED = re.compile(r"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
+BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
 # what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
 DIVISOR = re.compile(r"(?<![/:])/=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
 SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
@@ -101,10 +103,11 @@ INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
-WEIGHTED = re.compile(r"(?:CrossEntropy|NLL)Loss\([^)]*weight")
+WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
 HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
 ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
+MODULES = frozenset({"torch", "numpy", "math"})
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
@@ -137,20 +140,24 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     return _Signs(frozenset(words), tuple(patterns))
 
 
+def _masks(text: str) -> bool:
+    return any(word in text for word in MASKS) or any(infinity.search(text) for infinity in INFINITIES)
+
+
 def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bool:
     """What is imported from there is an op or optimizer that is listened to."""
     module, _, name = target.rpartition(".")
     return name in words or ("optimizer" in listened and module == "torch.optim")
 
 
-def _uses(imported: Iterable[str], imports: Mapping[str, str]) -> re.Pattern[str]:
+@lru_cache(maxsize=256)
+def _uses(imported: frozenset[str], modules: frozenset[str]) -> re.Pattern[str]:
     """Finds the names that code calls or takes out of torch; those of methods of its own are seen in their bodies."""
-    modules = [name for name, target in imports.items() if target.partition(".")[0] in ("torch", "numpy", "math")]
     parts = [r"(?<!\bdef )(?<!\bself\.)(?<!\bsuper\(\)\.)\b([A-Za-z]\w*)\s*\("]
     if modules:
-        parts.append(rf"\b(?:{'|'.join(map(re.escape, modules))})(?:\.\w+)*\.(\w+)")
-    if imported := sorted(imported):
-        parts.append(rf"\b({'|'.join(map(re.escape, imported))})\b")
+        parts.append(rf"\b(?:{'|'.join(map(re.escape, sorted(modules)))})(?:\.\w+)*\.(\w+)")
+    if imported:
+        parts.append(rf"\b({'|'.join(map(re.escape, sorted(imported)))})\b")
     return re.compile("|".join(f"(?:{part})" for part in parts))
 
 
@@ -168,9 +175,10 @@ def _stands(text: str, code: str) -> bool:
 
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    signs, imports = _signs(listened, MASKS.search(index.source.text) is not None), index.imports
-    imported = {name for name, target in imports.items() if _is_sign(target, signs.words, listened)}
-    uses = _uses(imported, imports)
+    signs, imports = _signs(listened, _masks(index.source.text)), index.imports
+    imported = frozenset(name for name, target in imports.items() if _is_sign(target, signs.words, listened))
+    modules = frozenset(name for name, target in imports.items() if target.partition(".")[0] in MODULES)
+    uses = _uses(imported, modules)
     names = signs.words | imported
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
     diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
@@ -256,7 +264,9 @@ def _selects(code: str) -> bool:
     if not indices:
         return False
     used = set(WORD.findall(" ".join(indices)))
-    return any(not used.isdisjoint(WORD.findall(names + other)) for names, other in TESTED.findall(code))
+    return not used.isdisjoint(BOOLEANS.findall(code)) or any(
+        not used.isdisjoint(WORD.findall(names)) and IS_TEST.search(given) for names, given in ASSIGNED.findall(code)
+    )
 
 
 def _absent(name: str, rest: str) -> bool:
