@@ -19,7 +19,7 @@ from nanlint.selection import Layer
 
 # The nearest folder that has one of these governs a file; within a folder the first one wins.
 FILE_NAMES = (".nanlint.toml", "nanlint.toml", "pyproject.toml")
-OUTPUT_FORMATS = ("full", "concise", "json", "github", "sarif")
+OUTPUT_FORMATS = ("full", "concise", "json", "json-lines", "github", "sarif")
 # Ruff's defaults, and what torch projects keep beside their source.
 DEFAULT_EXCLUDE = (
     ".bzr",

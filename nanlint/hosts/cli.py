@@ -13,14 +13,16 @@ import click
 
 from nanlint import __version__
 from nanlint.config import OUTPUT_FORMATS, Config, ConfigError, Configs, load, parse_selectors, pattern
-from nanlint.finding import Confidence
+from nanlint.finding import Confidence, Finding
 from nanlint.hosts.running import run as run_command
+from nanlint.hosts.verifying import part, shard, verified, write_reproducers
 from nanlint.selection import Layer, nearest
 
 if TYPE_CHECKING:
     from nanlint.cache import Cache
     from nanlint.files import Target
     from nanlint.rule import Rule
+    from nanlint.run import Report
 
 COMMAND_LINE = "command line"
 INTERRUPTED = 130
@@ -53,42 +55,61 @@ _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 _packs = click.option("--rules", "packs", multiple=True, type=_FOLDER, help="Use the rules in this folder too.")
 
 
+_OPTIONS = (
+    click.argument("paths", nargs=-1, metavar="[PATHS]..."),
+    click.option(
+        "--select", multiple=True, metavar="RULES", help="Use these rules only: codes, prefixes of codes, or names."
+    ),
+    click.option("--extend-select", multiple=True, metavar="RULES", help="Use these rules too."),
+    click.option("--ignore", multiple=True, metavar="RULES", help="Do without these rules."),
+    click.option(
+        "--confidence",
+        type=click.Choice([level.word for level in Confidence]),
+        help="Report findings of this confidence and above [default: likely].",
+    ),
+    click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to print findings [default: full]."),
+    click.option(
+        "-o", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file."
+    ),
+    click.option("--statistics", is_flag=True, help="Print how often each rule spoke instead of the findings."),
+    click.option("--exclude", multiple=True, metavar="GLOBS", help="Leave these out, instead of the default ones."),
+    click.option("--extend-exclude", multiple=True, metavar="GLOBS", help="Leave these out too."),
+    click.option("--force-exclude", is_flag=True, help="Leave excluded files out even where PATHS names them."),
+    click.option("--no-respect-gitignore", is_flag=True, help="Check files that .gitignore names, too."),
+    click.option("--stdin-filename", metavar="NAME", help="The name of standard input, which - in PATHS stands for."),
+    click.option("--config", "config_file", type=_FILE, help="Use this configuration file and no other."),
+    click.option("--isolated", is_flag=True, help="Use no configuration file."),
+    _packs,
+    click.option("-j", "--jobs", callback=_jobs, metavar="N", help="Use at most N processes [default: auto]."),
+    click.option("-n", "--no-cache", is_flag=True, help="Neither use nor write the cache."),
+    click.option(
+        "--cache-dir",
+        type=_NEW_FOLDER,
+        envvar="NANLINT_CACHE_DIR",
+        help="Where the cache lies [default: .nanlint_cache beside the configuration].",
+    ),
+    click.option("-e", "--exit-zero", is_flag=True, help="Exit with 0 even if there are findings."),
+    click.option("-v", "--verbose", is_flag=True, help="Say what was checked and where an analysis was cut short."),
+    click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else."),
+)
+
+
+def _finding_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments and options of every command that reports findings."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_reproducers = click.option(
+    "--reproducers", type=_NEW_FOLDER, help="Write a test for each confirmed finding into this folder."
+)
+
+
 @main.command()
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
-@click.option(
-    "--select", multiple=True, metavar="RULES", help="Use these rules only: codes, prefixes of codes, or names."
-)
-@click.option("--extend-select", multiple=True, metavar="RULES", help="Use these rules too.")
-@click.option("--ignore", multiple=True, metavar="RULES", help="Do without these rules.")
-@click.option(
-    "--confidence",
-    type=click.Choice([level.word for level in Confidence]),
-    help="Report findings of this confidence and above [default: likely].",
-)
-@click.option("--output-format", type=click.Choice(OUTPUT_FORMATS), help="How to print findings [default: full].")
-@click.option(
-    "-o", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file."
-)
-@click.option("--statistics", is_flag=True, help="Print how often each rule spoke instead of the findings.")
-@click.option("--exclude", multiple=True, metavar="GLOBS", help="Leave these out, instead of the default ones.")
-@click.option("--extend-exclude", multiple=True, metavar="GLOBS", help="Leave these out too.")
-@click.option("--force-exclude", is_flag=True, help="Leave excluded files out even where PATHS names them.")
-@click.option("--no-respect-gitignore", is_flag=True, help="Check files that .gitignore names, too.")
-@click.option("--stdin-filename", metavar="NAME", help="The name of standard input, which - in PATHS stands for.")
-@click.option("--config", "config_file", type=_FILE, help="Use this configuration file and no other.")
-@click.option("--isolated", is_flag=True, help="Use no configuration file.")
-@_packs
-@click.option("-j", "--jobs", callback=_jobs, metavar="N", help="Use at most N processes [default: auto].")
-@click.option("-n", "--no-cache", is_flag=True, help="Neither use nor write the cache.")
-@click.option(
-    "--cache-dir",
-    type=_NEW_FOLDER,
-    envvar="NANLINT_CACHE_DIR",
-    help="Where the cache lies [default: .nanlint_cache beside the configuration].",
-)
-@click.option("-e", "--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what was checked and where an analysis was cut short.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
+@_finding_options
+@click.option("--verify", is_flag=True, help="Run the code of each finding, in child processes, to confirm it.")
+@_reproducers
 @click.pass_context
 def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """Check files and folders, by default the current folder; - reads standard input.
@@ -98,6 +119,26 @@ def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> 
     """
     try:
         context.exit(_check(paths or (os.curdir,), options))
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        context.exit(INTERRUPTED)
+
+
+@main.command()
+@_finding_options
+@_reproducers
+@click.option(
+    "--shard", callback=shard, metavar="I/N", help="Verify one part of the findings: 2/4 is the second of four parts."
+)
+@click.pass_context
+def verify(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
+    """Check files and folders, then run the code of each finding to see whether it fails: it imports your modules.
+
+    It runs in child processes with limits. The exit status is 0 if nothing is confirmed, 1 if something is, and 2
+    as for check.
+    """
+    try:
+        context.exit(_check(paths or (os.curdir,), {**options, "verify": True}))
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         context.exit(INTERRUPTED)
@@ -119,6 +160,10 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     with output.ProgressBar(wanted=not quiet) as progress:
         report = run(targets, jobs=config.jobs, cache=cache, progress=progress)
     report = replace(report, errors=tuple(dict.fromkeys((*errors, *report.errors))))
+    if options["verify"]:
+        report = replace(report, findings=_verified(report, options, wanted=not quiet))
+    elif options["reproducers"]:
+        raise click.UsageError("--reproducers needs --verify")
     output.complain(report, verbose=verbose, quiet=quiet)
     coloured = file is None and output.coloured()
     text = output.rendered(report, targets, config, coloured=coloured, statistics=options["statistics"], quiet=quiet)
@@ -129,7 +174,21 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise click.UsageError(f"cannot write {file}: {error.strerror}") from None
-    return 0 if options["exit_zero"] and report.status == 1 else report.status
+    confirmed = any(finding.verdict and finding.verdict.is_confirmed for finding in report.findings)
+    calm = options["exit_zero"] or ("shard" in options and not confirmed)
+    return 0 if calm and report.status == 1 else report.status
+
+
+def _verified(report: Report, options: dict[str, Any], *, wanted: bool) -> tuple[Finding, ...]:
+    """The findings with their verdicts, those of one shard where one is asked for."""
+    from nanlint.hosts import output
+
+    chosen = part(report.findings, options.get("shard"))
+    with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
+        findings = verified(chosen, progress)
+    if options["reproducers"]:
+        write_reproducers(findings, options["reproducers"])
+    return findings
 
 
 def _configs(options: dict[str, Any]) -> Configs:

@@ -35,6 +35,8 @@ def rendered(
     findings, style = report.findings, config.output_format
     if style == "json":
         return ruff_json.statistics(findings) if statistics else ruff_json.render(findings, text)
+    if style == "json-lines":
+        return ruff_json.statistics(findings) if statistics else ruff_json.lines(findings, text)
     if statistics:
         return terminal.statistics(findings, paint)
     if style == "github":
@@ -85,8 +87,9 @@ def coloured() -> bool:
 class ProgressBar:
     """A bar on the error stream, where that is a terminal, once a run has taken a second."""
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, wanted: bool, doing: str = "checking", things: str = "files") -> None:
         self._bar: Any = None
+        self._words = (doing, things)
         self._from = monotonic() + 1 if wanted and sys.stderr.isatty() else float("inf")
 
     def __enter__(self) -> ProgressBar:
@@ -97,14 +100,15 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` files are checked."""
+        """Show that `done` of `total` things are done."""
         if monotonic() < self._from or done == total:
             return
         if not self._bar:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-            columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TextColumn("files"))
+            doing, things = self._words
+            columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn(things))
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.add_task("", total=total)
             self._bar.start()

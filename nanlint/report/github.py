@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nanlint.finding import Confidence, Finding
+from nanlint.report import verdicts
 
 LEVELS = {Confidence.CERTAIN: "error", Confidence.LIKELY: "warning", Confidence.POSSIBLE: "notice"}
 # GitHub shows this many annotations of a level for each step and drops the others without a word:
@@ -39,6 +40,8 @@ def _command(finding: Finding, workspace: str | None) -> str:
         properties["endColumn"] = str(finding.end.column)
     listed = ",".join(f"{name}={_escaped(value, ',', ':')}" for name, value in properties.items())
     message = f"{finding.code} [{finding.confidence.word}] {finding.message}"
+    if finding.verdict:
+        message += f"\n{verdicts.sentence(finding.verdict)}"
     return f"::{LEVELS[finding.confidence]} {listed}::{_escaped(message)}"
 
 

@@ -1,4 +1,6 @@
-"""JSON with the field names of ruff, so that what reads ruff reads nanlint, plus `confidence` and `related`."""
+"""JSON with the field names of ruff, so that what reads ruff reads nanlint, plus `confidence`, `related` and, once
+verified, `verdict`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nanlint.finding import Finding, Fix, Position
+from nanlint.report import verdicts
 from nanlint.report.source_text import SourceText
 
 
 def render(findings: Sequence[Finding], text: SourceText) -> str:
     """A list with one object for each finding."""
     return json.dumps([_finding(finding, text) for finding in findings], indent=2) + "\n"
+
+
+def lines(findings: Sequence[Finding], text: SourceText) -> str:
+    """One object a line: the outputs of several runs are put together by writing one after the other."""
+    return "".join(json.dumps(_finding(finding, text)) + "\n" for finding in findings)
 
 
 def statistics(findings: Sequence[Finding]) -> str:
@@ -24,7 +32,7 @@ def statistics(findings: Sequence[Finding]) -> str:
 
 
 def _finding(finding: Finding, text: SourceText) -> dict[str, object]:
-    return {
+    plain: dict[str, object] = {
         "cell": None,
         "code": finding.code,
         "name": finding.name,
@@ -39,6 +47,9 @@ def _finding(finding: Finding, text: SourceText) -> dict[str, object]:
         "noqa_row": finding.start.row,
         "url": None,
     }
+    if finding.verdict:
+        plain["verdict"] = verdicts.plain(finding.verdict)
+    return plain
 
 
 def _fix(path: str, fix: Fix, text: SourceText) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nanlint.finding import Confidence, Finding, Fix, Position
+from nanlint.report import verdicts
 from nanlint.report.source_text import SourceText
 
 LEVELS = {Confidence.CERTAIN: "error", Confidence.LIKELY: "warning", Confidence.POSSIBLE: "note"}
@@ -96,6 +97,9 @@ def _result(
         "partialFingerprints": {"nanlint/v1": _fingerprint(finding, text, seen)},
         "properties": {"confidence": finding.confidence.word},
     }
+    if finding.verdict:
+        result["message"] = {"text": f"{finding.message} ({verdicts.sentence(finding.verdict)})"}
+        result["properties"]["verdict"] = verdicts.plain(finding.verdict)
     if finding.related:
         result["relatedLocations"] = [
             {"id": number, **_location(artifact, place.start), "message": {"text": place.message}}

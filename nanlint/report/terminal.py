@@ -6,11 +6,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from nanlint.finding import Confidence, Finding
+from nanlint.finding import Confidence, Finding, Verdict
+from nanlint.report import verdicts
 from nanlint.report.source_text import SourceText
 
 TAB_WIDTH = 4
 _COLOURS = {Confidence.CERTAIN: "31", Confidence.LIKELY: "33", Confidence.POSSIBLE: "36"}
+_STATUSES = {"confirmed": "1;31", "confirmed-extreme": "33", "not-reproduced": "36", "not-runnable": "2"}
 
 
 class Paint:
@@ -25,8 +27,8 @@ class Paint:
 
 
 def concise(findings: Sequence[Finding], paint: Paint) -> str:
-    """`path:row:column: code [confidence] message`, a line each."""
-    return "".join(_headline(finding, paint) + "\n" for finding in findings)
+    """`path:row:column: code [confidence] message`, a line each, with the verdict where there is one."""
+    return "".join(_headline(finding, paint) + _told(finding.verdict, paint) + "\n" for finding in findings)
 
 
 def full(findings: Sequence[Finding], text: SourceText, paint: Paint) -> str:
@@ -41,6 +43,7 @@ def full(findings: Sequence[Finding], text: SourceText, paint: Paint) -> str:
             for place in finding.related
         ]
         lines += [f"  {paint('=', '34')} fix ({fix.applicability}): {fix.title}" for fix in finding.fixes]
+        lines += _verdict(finding.verdict, paint) if finding.verdict else []
         if finding.code not in explained and finding.code != "NAN000":
             explained.add(finding.code)
             lines.append(f"  {paint('=', '34')} more: nanlint explain {finding.code}")
@@ -59,6 +62,9 @@ def summary(findings: Sequence[Finding], held_back: int, threshold: Confidence, 
         line = paint(f"Found {len(findings)} {'finding' if len(findings) == 1 else 'findings'}", "1") + f" ({parts})"
     else:
         line = paint("All clear", "32") if complete else "No findings in what could be checked"
+    statuses: Counter[str] = Counter(finding.verdict.status for finding in findings if finding.verdict)
+    if statuses:
+        line += ": " + ", ".join(f"{statuses[status]} {status}" for status in _STATUSES if statuses[status])
     if held_back:
         words = " or ".join(level.word for level in sorted(Confidence, reverse=True) if level < threshold)
         verb = "one is" if held_back == 1 else "ones are"
@@ -74,6 +80,19 @@ def statistics(findings: Sequence[Finding], paint: Paint) -> str:
         f"{count:>{width}}  {paint(code, '1;31')}  {name}\n"
         for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
+
+
+def _told(verdict: Verdict | None, paint: Paint) -> str:
+    if verdict is None:
+        return ""
+    rest = verdicts.sentence(verdict).removeprefix(verdict.status)
+    return f" ({paint(verdict.status, _STATUSES[verdict.status])}{_shown(rest)})"
+
+
+def _verdict(verdict: Verdict, paint: Paint) -> list[str]:
+    sign = paint("=", "34")
+    lines = [f"  {sign} {paint(verdict.status, _STATUSES[verdict.status])}: {_shown(verdict.text)}"]
+    return lines + [f"  {sign}     {_shown(verdicts.shortened(each))}" for each in verdict.witness]
 
 
 def _headline(finding: Finding, paint: Paint) -> str:

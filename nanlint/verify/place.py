@@ -5,8 +5,29 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Flagged(NamedTuple):
+    """What a finding points at: rows and columns count from 1, columns in bytes of UTF-8; the end is exclusive."""
+
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+
+
+class Location(Protocol):
+    """Where an operation stands, in the same counting."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def end(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +40,16 @@ class Place:
     qualname: str
     rows: tuple[int, int]
     span: tuple[int, int]
+    flagged: Flagged
+
+    def covers(self, location: Location) -> bool:
+        """Whether an operation stands where the finding does; without columns (Python 3.10), in one of its rows."""
+        flagged = self.flagged
+        if not flagged.row <= location.row <= flagged.end_row:
+            return False
+        if flagged.row != flagged.end_row or location.end <= 1:
+            return True
+        return location.column < flagged.end_column and flagged.column < location.end
 
 
 def module_of(path: Path) -> tuple[Path, str]:
@@ -32,8 +63,9 @@ def module_of(path: Path) -> tuple[Path, str]:
     return folder, ".".join(reversed(parts))
 
 
-def place_of(tree: ast.Module, row: int) -> Place:
-    """The place of a row of a file; raises ValueError where no statement stands there."""
+def place_of(tree: ast.Module, flagged: Flagged) -> Place:
+    """The place of a finding; raises ValueError where no statement stands there."""
+    row = flagged.row
     classes: list[str] = []
     function: Definition | None = None
     body: list[ast.stmt] = tree.body
@@ -55,9 +87,9 @@ def place_of(tree: ast.Module, row: int) -> Place:
         raise ValueError(f"no statement stands on line {row}")
     rows = _rows(statement)
     if function is None:
-        return Place("", rows, rows)
+        return Place("", rows, rows, flagged)
     span = (_first_row(function), function.end_lineno or function.lineno)
-    return Place(".".join([*classes, function.name]), rows, span)
+    return Place(".".join([*classes, function.name]), rows, span, flagged)
 
 
 def definition(tree: ast.Module, qualname: str) -> Definition | None:

@@ -11,7 +11,7 @@ from typing import Any
 from nanlint.verify import tree
 from nanlint.verify.arguments.reach import Reached, reach
 from nanlint.verify.arguments.specs import Written
-from nanlint.verify.place import place_of
+from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.script import Scene, Unwritable, literal, script
 from nanlint.verify.target import NotRunnable, Target, imported, target
 from nanlint.verify.values.catalogue import Catalogue, is_extreme, is_finite
@@ -19,7 +19,10 @@ from nanlint.verify.values.contracts import Contract, contract, holds
 from nanlint.verify.values.shrink import shrink
 from nanlint.verify.values.trial import Failure, Trials
 
+# Of processor time, as everywhere in a search: what is found does not depend on what else the machine does.
 SECONDS = 5.0
+# How long to look for arguments that make the finding itself fail, once some make its statement fail.
+FOR_EXACT_S = 1.5
 
 Answer = dict[str, Any]
 
@@ -33,16 +36,19 @@ def load(*, path: str, root: str, module: str) -> Answer:
     return {}
 
 
-def search(*, path: str, root: str, module: str, row: int, title: str, name: str) -> Answer:
-    """What is known of the line `row` of a file: `reason` where it was not reached, else the number of `trials` by
-    family, and `script`, `witness`, `what` and `extreme` where one failed. `title` and `name` are for the script.
+def search(
+    *, path: str, root: str, module: str, start: tuple[int, int], end: tuple[int, int], title: str, name: str
+) -> Answer:
+    """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
+    the number of `trials` by family, and `script`, `witness`, `what` and `extreme` where one failed. `title` and
+    `name` are for the script.
     """
     try:
         loaded = imported(root, module, path)
         with tokenize.open(path) as stream:
             text = stream.read()
         tree = ast.parse(text)
-        aim = target(loaded, loaded.__file__ or path, tree, place_of(tree, row))
+        aim = target(loaded, loaded.__file__ or path, tree, place_of(tree, _flagged(text, start, end)))
         found = reach(aim)
     except (NotRunnable, ValueError, SyntaxError) as error:
         return {"reason": str(error)}
@@ -60,6 +66,16 @@ def search(*, path: str, root: str, module: str, row: int, title: str, name: str
     return answer
 
 
+def _flagged(text: str, start: tuple[int, int], end: tuple[int, int]) -> Flagged:
+    """A finding counts characters, Python's code objects count bytes."""
+    lines = text.split("\n")
+
+    def in_bytes(row: int, column: int) -> int:
+        return len(lines[row - 1][: column - 1].encode("utf-8", "surrogatepass")) + 1 if row <= len(lines) else column
+
+    return Flagged(start[0], in_bytes(*start), end[0], in_bytes(*end))
+
+
 class _Attempt:
     def __init__(self, aim: Target, found: Reached, known: Contract) -> None:
         self.families: Counter[str] = Counter()
@@ -68,19 +84,28 @@ class _Attempt:
         self._arguments = found.arguments
 
     def run(self) -> Failure | None:
-        """The failure that the first of all values to fail shows, after which the arguments are as small as can be."""
-        until = time.monotonic() + SECONDS
+        """The failure of the first values that make the flagged expression fail, or else another part of its
+        statement; the arguments are as small as can be then.
+        """
+        until = time.process_time() + SECONDS
+        best: tuple[dict[str, Any], Failure] | None = None
         self._trials.prepare(self._found.arguments)
         for values in Catalogue(self._found.arguments):
-            if time.monotonic() > until:
+            if time.process_time() > until:
                 break
             if not self._is_fair(values.arguments):
                 continue
             self.families[values.family] += 1
             if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
-                self._arguments = self._smallest(values.arguments, failure)
-                return self._trials.blamed(self._arguments) or failure
-        return None
+                if best is None or failure.exact:
+                    best = values.arguments, failure
+                    until = min(until, time.process_time() + FOR_EXACT_S)
+                if failure.exact:
+                    break
+        if best is None:
+            return None
+        self._arguments = self._smallest(*best)
+        return self._trials.blamed(self._arguments) or best[1]
 
     def _is_fair(self, arguments: dict[str, Any]) -> bool:
         return is_finite(arguments) and holds(self._known, arguments)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -75,7 +74,14 @@ class Verifier:
                 return Verdict("not-runnable", reason)
             title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
             name = f"{path.stem}_{finding.start.row}_{finding.code}"
-            question = {"do": "search", **where, "row": finding.start.row, "title": title, "name": name}
+            question = {
+                "do": "search",
+                **where,
+                "start": finding.start,
+                "end": finding.end,
+                "title": title,
+                "name": name,
+            }
             answer = self._searcher.ask(question, self._limits.search_s)
         except Lost as lost:
             self._imports.clear()
@@ -125,8 +131,3 @@ def _tried(answer: dict[str, Any]) -> str:
     trials = answer["trials"]
     listed = ", ".join(f"{number} {family}" for family, number in trials.items())
     return f"the line ran and stayed finite in {sum(trials.values())} calls ({listed})"
-
-
-def shard(findings: Sequence[Finding], index: int, count: int) -> Iterator[Finding]:
-    """Each `count`-th finding, from the one at `index`, which counts from 1."""
-    yield from findings[index - 1 :: count]

@@ -56,7 +56,7 @@ class _Try:
 
 def reach(target: Target) -> Reached:
     """The first arguments found; raises NotRunnable, with the best try's reason."""
-    until = time.monotonic() + SECONDS
+    until = time.process_time() + SECONDS
     best: _Try | None = None
     tries = 0
     for instance, dims, budget in _settings(target, until):
@@ -124,12 +124,12 @@ class _Search:
     def _done(self) -> bool:
         if self._best is None or self._best.score[0]:
             return True
-        return self.tries >= self._budget or time.monotonic() > self._until
+        return self.tries >= self._budget or time.process_time() > self._until
 
     def _attempt(self, choice: Choice) -> bool:
         """Whether this choice is better than all before."""
         key = tuple(choice.values())
-        if key in self._seen or time.monotonic() > self._until:
+        if key in self._seen or time.process_time() > self._until:
             return False
         self._seen.add(key)
         this = self._called(choice)

@@ -25,7 +25,8 @@ Phase = Literal["value", "gradient"]
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What is not finite, as a Python expression, and in a gradient of what (`phase`); `outputs` are the float
-    results that a gradient flows back from. `op` is the blamed operation of ATen.
+    results that a gradient flows back from. `op` is the blamed operation of ATen; `exact` says that it stands where
+    the finding does, and not elsewhere in its statement.
     """
 
     phase: Phase
@@ -33,10 +34,11 @@ class Failure:
     contents: str
     outputs: tuple[str, ...] = ()
     op: str = ""
+    exact: bool = False
 
     @property
-    def signature(self) -> tuple[str, str]:
-        return self.phase, self.op
+    def signature(self) -> tuple[str, str, bool]:
+        return self.phase, self.op, self.exact
 
 
 class Trials:
@@ -135,18 +137,13 @@ class Trials:
         if recorder is None:
             return Failure(phase, name, contents, outputs)
         record = recorder.record_of(leaf) if isinstance(leaf, Tensor) else recorder.of_number
-        op = self._cause(record)
-        return Failure(phase, name, contents, outputs, op) if op else None
-
-    def _cause(self, record: Record | None) -> str:
-        """The operation of the flagged statement that is to blame, "" where something else is."""
-        if record is None:
-            return ""
-        cause = blame(record).cause
-        location = cause.location
+        cause = blame(record).cause if record else None
+        if cause is None or cause.location is None or not cause.op or cause.is_deliberate:
+            return None
         first, last = self._target.place.rows
-        here = location is not None and location.path == self._target.path and first <= location.row <= last
-        return cause.op if here and cause.op and not cause.is_deliberate else ""
+        if cause.location.path != self._target.path or not first <= cause.location.row <= last:
+            return None
+        return Failure(phase, name, contents, outputs, cause.op, self._target.place.covers(cause.location))
 
 
 class _Watching(Recorder):

@@ -1,0 +1,66 @@
+"""Verdicts for the findings of a run, and the files that show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from nanlint.finding import Finding
+
+
+def shard(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """`2/4`: the second of four parts."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", value)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.BadParameter("give a part and the number of parts, such as 2/4")
+    return int(match[1]), int(match[2])
+
+
+def part(findings: Sequence[Finding], which: tuple[int, int] | None) -> list[Finding]:
+    """The findings of a shard: every so manieth, so that each has its share of all files."""
+    index, count = which or (1, 1)
+    return list(findings[index - 1 :: count])
+
+
+def verified(findings: Sequence[Finding], progress: Callable[[int, int], None]) -> tuple[Finding, ...]:
+    """The findings with their verdicts. Runs their code, in child processes; raises click.UsageError without torch."""
+    if not findings:
+        return ()
+    from nanlint.verify.verdicts import TorchMissing, Verifier
+
+    try:
+        verifier = Verifier()
+    except TorchMissing as missing:
+        raise click.UsageError(str(missing)) from None
+    judged = []
+    with verifier:
+        for finding in findings:
+            judged.append(replace(finding, verdict=verifier.verdict(finding)))
+            progress(len(judged), len(findings))
+    return tuple(judged)
+
+
+def write_reproducers(findings: Sequence[Finding], folder: Path) -> None:
+    """A file for pytest for each confirmed finding; raises click.UsageError where it cannot be written."""
+    taken: set[str] = set()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for finding in findings:
+            if finding.verdict is None or not finding.verdict.is_confirmed:
+                continue
+            stem = re.sub(r"\W", "_", Path(finding.path).stem)
+            base = name = f"test_{stem}_{finding.start.row}_{finding.code.lower()}"
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{base}_{number}"
+            taken.add(name)
+            (folder / f"{name}.py").write_text(finding.verdict.script, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write to {folder}: {error.strerror}") from None
