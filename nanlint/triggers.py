@@ -72,6 +72,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "normal": ("normal", (r"\bnormal\(",)),  # nn.init.normal_ is in every other file
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
     "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=")),
+    "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
+    "binary_cross_entropy_with_logits": ("self", (r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(",)),
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
