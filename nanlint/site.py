@@ -44,11 +44,11 @@ class Site:
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
     filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition
-    unrepaired. `guarded`: a test has let it through only where it is finite. `flows`: the result left it with its
-    gradient, masked or not. `calls`: the places of the calls that led here, outermost first; empty when the definition
-    was taken by itself.
-    `marks` is what guards had taught at this point beside ranges. `root`: the definition where the interpretation
-    started. `payload`: what sites that are no op carry.
+    unrepaired. `guarded`: a test has let it through only where it is finite. `compared`: its result went into a
+    comparison. `flows`: the result left it with its gradient, masked or not. `calls`: the places of the calls that led
+    here, outermost first; empty when the definition was taken by itself. `marks` is what guards had taught at this
+    point beside ranges. `root`: the definition where the interpretation started. `payload`: what sites that are no op
+    carry.
     """
 
     op: str
@@ -64,6 +64,7 @@ class Site:
     masks: list[Value] = field(default_factory=list)
     escaped: bool = False
     guarded: bool = False
+    compared: bool = False
     flows: bool = False
     payload: Any = None
     marks: frozenset[tuple[str, int]] = frozenset()
@@ -213,6 +214,9 @@ class Site:
             place = place._replace(node=at.node)
         elif at is not None:
             place = at
+        if self.compared and not (self.escaped or self.repaired or self.calls):
+            # a nan compares as false: what only decides something does not spread
+            confidence = min(confidence, Confidence.POSSIBLE)
         nodes = (self.place.node, *(application.place.node for application in covers))
         return Report(confidence, message, place, nodes, related, defect=defect)
 

@@ -27,6 +27,8 @@ MAX_ALTERNATIVES = 4
 TRAPS = frozenset({"div", "pow"})
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
+# they give truth values
+TESTS = masking.COMPARISONS | {"isnan", "isinf", "isfinite"}
 # of what only goes into these, such as sizes that are rounded, no gradient is wanted
 STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
@@ -145,10 +147,13 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
 
 
 def _carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
-    """What may not be finite in the result: nothing in a test of just that, nor in what takes the shape of another."""
-    if op.name in ("isnan", "isinf", "isfinite"):
-        return frozenset()
-    return frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
+    """What may not be finite in the result: nothing in a truth value, nor in what takes the shape of another."""
+    carried = frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
+    if op.name not in TESTS:
+        return carried
+    for site in carried:
+        site.compared = True
+    return frozenset()
 
 
 def record(
