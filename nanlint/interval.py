@@ -101,6 +101,11 @@ class Interval:
     def without_zero(self) -> Interval:
         return self.meet(NONZERO)
 
+    @property
+    def is_nan(self) -> bool:
+        """It holds nan and nothing else."""
+        return self.nan and self.empty
+
     def without_nan(self) -> Interval:
         return replace(self, nan=False) if self.nan else self
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset(
-    "add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample".split()
+    "add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample eq ne isin".split()
 )  # fmt: skip
 # no hazard either but for what goes in, of which the sign of "model-call" speaks
 LAYERS = frozenset(
@@ -41,6 +41,7 @@ IN_HALF = frozenset(
 SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "lt": ("", ("<",)),
     "gt": ("", ("(?<!-)>",)),
+    "identity": ("nan NaN NAN", (r"[!=]=", r"\b(?:is|in|isin|eq|ne|(?:not_)?equal)\b")),
     "training-step": (
         "",
         (

@@ -132,6 +132,7 @@ def test_code_is_without_docstrings_and_comments() -> None:
     told = source("def f(x):\n    t = '''log\n# \\''' a'''\n    return \"/ #\" + x  # / y\n").index.functions["f"].code
     assert told == "def f(x):\n    t = ''\n    return '' + x  "
     assert source('x = float("-inf")').index.module.code == 'x = float("-inf")'
+    assert source('x == float("NaN")').index.module.code == 'x == float("NaN")'
 
 
 def test_the_module_keeps_its_own_statements_in_their_rows() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from nanlint.facts import absent, distributions
@@ -12,7 +11,6 @@ from nanlint.facts.functions import ClassRef, Instance, invoke
 from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
-from nanlint.interval import exactly
 from nanlint.ops import DTYPES, TABLE
 
 if TYPE_CHECKING:
@@ -69,10 +67,7 @@ def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
         decided = is_complex(dtype) if name == "is_complex" else DTYPES[dtype].kind == "float"
         return literal(decided, frame.session.intern(("const", repr(decided))))
     if base in ("torch", "numpy", "math", "np") and name in CONSTANTS:
-        number = CONSTANTS[name]
-        if math.isnan(number):
-            return Value("number", exactly(number), Confidence.CERTAIN, frame.session.intern(("const", "nan")))
-        return constant(frame, number)
+        return constant(frame, CONSTANTS[name])
     if base.startswith("torch"):
         absent.note(frame, full, node)
     return dotted(frame, full)

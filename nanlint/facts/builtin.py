@@ -104,8 +104,6 @@ def as_number(frame: Frame, name: str, value: Value, node: cst.CSTNode) -> Value
             const = NUMBERS[name](value.const)
         except (KeyError, ValueError, OverflowError, TypeError):
             return frame.unknown(kind="number")
-        if isinstance(const, float) and math.isnan(const):
-            return Value("number", None, Confidence.CERTAIN, frame.session.intern(("const", "nan")))
         return literal(const, frame.session.intern(("const", repr(const))))
     keeps = name in ("float", "complex")
     return value.but(

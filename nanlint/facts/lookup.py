@@ -74,7 +74,7 @@ def dotted(frame: Frame, name: str) -> Value:
     if found is not None:
         return found
     module, _, last = name.rpartition(".")
-    if module in ("torch", "numpy", "math") and last in CONSTANTS and not math.isnan(CONSTANTS[last]):
+    if module in ("torch", "numpy", "math") and last in CONSTANTS:
         return constant(frame, CONSTANTS[last])
     key = ("name", name) if _is_foreign(name) else ("name", name, frame.unit.source)
     return frame.session.once(key, lambda ident: Value("name", ident=ident, ref=name))

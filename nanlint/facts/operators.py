@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from nanlint.facts.apply import apply
+from nanlint.facts.apply import apply, record
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.value import Operand, Value, literal
 from nanlint.ops import TABLE
@@ -120,6 +120,9 @@ def comparisons(frame: Frame, node: cst.Comparison) -> list[Value]:
             links.append(result.but(dtype="bool") if result.kind == "unknown" else result)
         else:
             links.append(_identity(frame, target.operator, left.value, right.value))
+            if "identity" in frame.session.listened:
+                how = type(target.operator).__name__
+                record(frame, "identity", {"input": left, "other": right}, node, links[-1], how)
         left = right
     return links
 

@@ -81,6 +81,9 @@ def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | Class
     if parameter.default is None:
         return value
     default = Frame(frame.session, unit, Env()).evaluate(parameter.default)
+    if default.range is not None and default.range.is_nan:
+        # it stands for a number that is not given
+        return value.but(kind="number") if value.kind == "unknown" else value
     if default.kind == "number" and default.dtype != "bool" and value.kind in ("unknown", "number"):
         return default.but(const=ABSENT, ident=value.ident, reach=Confidence.LIKELY)
     if default.kind == "number" and value.kind == "unknown":

@@ -138,7 +138,7 @@ class Module:
 
 
 def literal(const: object, ident: int) -> Value:
-    """The value of a literal: numbers get their point interval."""
+    """The value of a literal: numbers get their point interval, and nan one that holds nothing else."""
     certain = Confidence.CERTAIN
     if isinstance(const, bool):
         return Value("number", exactly(float(const)), certain, ident, "bool", False, const=const)
@@ -147,6 +147,9 @@ def literal(const: object, ident: int) -> Value:
             number = float(const)
         except OverflowError:
             return Value("number", None, certain, ident, "int64", False)
+        if number != number:
+            # it compares as no constant does
+            return Value("number", exactly(number), certain, ident, None, False)
         return Value("number", exactly(number), certain, ident, None, False, const=const)
     if isinstance(const, complex):
         return Value("number", None, certain, ident, "complex128", False, const=const)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nanlint.source.lowered import Lowered
     from nanlint.source.source import Source
 
-# comments and the insides of strings; the texts of `float("inf")` stay
-PROSE = re.compile(rf"(['\"][-+]?[Ii]nf(?:inity)?['\"])|{STRING}|#[^\n]*", re.DOTALL)
+# comments and the insides of strings; the texts of `float("inf")` and `float("nan")` stay
+PROSE = re.compile(rf"(['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"])|{STRING}|#[^\n]*", re.DOTALL)
 Rows = tuple[int, int]
 
 
