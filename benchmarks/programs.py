@@ -12,7 +12,7 @@ from pathlib import Path
 
 CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "tracer"
 MARK = "# planted"
-HELPERS = {"step"}
+HELPERS = {"step", "fit"}
 
 
 @dataclass(frozen=True)

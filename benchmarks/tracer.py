@@ -103,9 +103,11 @@ def page() -> str:
 
 `fixtures/tracer` holds {len(planted)} programs that train, each with one planted defect whose line is marked, and \
 {len(healthy)} healthy
-ones. They are ours: they were written before the tracer, which has been mended on them since, so the figures tell \
-that nothing
-got worse, and how the two tools differ, rather than how often the tracer is right elsewhere. torch {torch.__version__}.
+ones. They are ours. Those of the files `idioms.py` were written after the tracer, the others before it; it has been \
+mended on
+all of them, so the figures tell that nothing got worse, and how the two tools differ, rather than how often the \
+tracer is right
+elsewhere. torch {torch.__version__}.
 
 {table.render(heads, totals, left=1)}
 

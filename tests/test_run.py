@@ -177,10 +177,12 @@ torch.optim.SGD([w], lr=1.0).step()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_gradient_that_is_left_at_the_end_counts(train: Train) -> None:
-    source = "w = torch.zeros(2, requires_grad=True)\nw.sqrt().sum().backward()  # cause"
+def test_a_gradient_that_is_left_at_the_end_counts_without_optimizers(train: Train) -> None:
+    source = "del optimizer\nw = torch.zeros(2, requires_grad=True)\nw.sqrt().sum().backward()  # cause"
     done = train(source)
     assert blamed(done) == [cause(source)]
+    done = train("w = torch.zeros(2, requires_grad=True)\nsgd = torch.optim.SGD([w])\nw.sqrt().sum().backward()\n")
+    assert (done.returncode, done.stderr) == (0, ""), "the loop does without this step"
 
 
 def test_a_parameter_that_an_update_spoiled_is_named(train: Train) -> None:

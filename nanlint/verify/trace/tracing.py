@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,8 +25,8 @@ from nanlint.verify.trace.recorder import Recorder
 class Bad:
     """The first bad loss or gradient.
 
-    `what` is "loss", "gradient" or "parameter", `tensor` that of which it is the gradient, or the loss itself;
-    `step` counts the optimizer's steps, from 1. `blame` is None where nobody saw the value being made.
+    `what` is "loss" or "gradient", `tensor` that of which it is the gradient, or the loss itself; `step` counts the
+    optimizer's steps, from 1. `blame` is None where nobody saw the value being made.
     """
 
     what: str
@@ -33,7 +34,6 @@ class Bad:
     contents: finite.Contents
     step: int
     blame: Blame | None
-    note: str = ""
 
 
 class Tracing:
@@ -41,9 +41,9 @@ class Tracing:
 
     What `report` raises stops the training; it has to be a FloatingPointError.
 
-    A gradient counts once it is used: by an optimizer's step, or by one that the training makes by hand, or where it
-    is left at the end. One that the training loop throws away, repairs or clips to a finite one does not, nor does
-    one that a GradScaler skips, unless it is bad at any scale.
+    A gradient counts once it is used: by an optimizer's step, or by one that the training makes by hand. Where there
+    are no optimizers, one that is left at the end counts too. One that the training loop throws away, repairs or clips
+    to a finite one does not, nor does one that a GradScaler skips, unless it is bad at any scale.
     """
 
     def __init__(self, report: Callable[[Bad], None] = lambda bad: None, *, deferred: bool | None = None) -> None:
@@ -53,7 +53,7 @@ class Tracing:
         self._report = report
         self._pending: dict[int, tuple[weakref.ref[Tensor], Bad]] = {}
         self._scaled = WeakIdKeyDictionary()
-        self._stepped = WeakIdKeyDictionary()
+        self._has_optimizer = False
 
     @contextmanager
     def __call__(self) -> Iterator[Tracing]:
@@ -102,9 +102,8 @@ class Tracing:
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         with self.recorder.suspended():
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            for parameter in parameters:
-                self._stepped[parameter] = True
-                found_inf = getattr(optimizer, "found_inf", None)
+            self._has_optimizer = True
+            found_inf = getattr(optimizer, "found_inf", None)
             if self.recorder.is_clean or (found_inf is not None and bool(found_inf)):
                 self._pending.clear()
                 return
@@ -132,14 +131,16 @@ class Tracing:
 
     def _suspect(self, leaf: Tensor, gradient: Tensor | None) -> None:
         assert gradient is not None
+        # Asked now, since an optimizer that never steps may be gone at the end.
+        self._has_optimizer = self._has_optimizer or _holds(leaf)
         if id(leaf) not in self._pending:
             self._pending[id(leaf)] = (weakref.ref(leaf), self._bad("gradient", leaf, gradient))
 
-    def _bad(self, what: str, tensor: Tensor, value: Tensor, note: str = "") -> Bad:
+    def _bad(self, what: str, tensor: Tensor, value: Tensor) -> Bad:
         part = finite.local(value.detach())
         record = self.recorder.record_of(part)
         contents = finite.contents(part)
-        return Bad(what, tensor, contents, self.steps + 1, blame(record) if record else None, note)
+        return Bad(what, tensor, contents, self.steps + 1, blame(record) if record else None)
 
     def _check_scaled(self, scaler: torch.amp.GradScaler) -> None:
         """An Inf that the scale makes is normal: the scaler skips that step and takes a smaller scale.
@@ -155,19 +156,20 @@ class Tracing:
 
     def _used_by_hand(self) -> None:
         """Gradients of an earlier backward pass that an update without an optimizer has used."""
-        for reference, bad in self._pending.values():
+        for key, (reference, bad) in list(self._pending.items()):
             leaf = reference()
             if leaf is not None and not _is_finite(leaf.detach()):
                 self._tell(bad)
+            elif leaf is None or leaf.grad is None or _is_finite(leaf.grad):
+                del self._pending[key]
 
     def finish(self) -> None:
         """Nothing more comes: gradients that are left count."""
         self.recorder.off = True
         self.recorder.settle()
         self._used_by_hand()
-        for reference, bad in self._pending.values():
-            leaf = reference()
-            if leaf is not None and leaf not in self._stepped and leaf.grad is not None and not _is_finite(leaf.grad):
+        for _, bad in self._pending.values():
+            if not self._has_optimizer:
                 self._tell(bad)
 
     def _tell(self, bad: Bad) -> None:
@@ -181,6 +183,12 @@ def _is_finite(tensor: Tensor) -> bool:
     with torch.no_grad():
         part = finite.local(tensor.detach())
         return not is_checkable(part) or finite.is_finite(part)
+
+
+def _holds(leaf: Tensor) -> bool:
+    """Whether there is an optimizer for this tensor. Looks through all objects of the process."""
+    optimizers = [each for each in gc.get_objects() if issubclass(type(each), torch.optim.Optimizer)]
+    return any(p is leaf for each in optimizers for group in each.param_groups for p in group["params"])
 
 
 def _leaves(roots: Sequence[Tensor]) -> list[Tensor]:
