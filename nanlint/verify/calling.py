@@ -25,8 +25,9 @@ class TimedOut(BaseException):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raises TimedOut inside after so many seconds, at the next instruction of Python's. A copy of this process that
-    is made inside, by a fork, ends here.
+    """Raises TimedOut inside after so many seconds of processor time, at the next instruction of Python's.
+
+    A copy of this process that is made inside, by a fork, ends here.
     """
     home = os.getpid()
     new_call()
@@ -34,16 +35,16 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise TimedOut(f"more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGPROF, stop)
     # Code that catches everything is interrupted again; the parent kills what never returns to Python.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
     try:
         yield
     finally:
         if os.getpid() != home:
             os._exit(0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def reset() -> None:

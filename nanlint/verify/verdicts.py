@@ -57,21 +57,20 @@ class Verifier:
         self._runner.close()
         self._folder.cleanup()
 
-    def verdict(self, finding: Finding) -> Verdict:
-        """Never raises for what the user's code does."""
+    def prepare(self, finding: Finding) -> str:
+        """Import the file of a finding; why it cannot be, or ""."""
         path = Path(finding.path).resolve()
         if finding.path == "-" or not path.is_file():
-            return Verdict("not-runnable", "import: there is no file to import")
-        folder, module = module_of(path)
-        root = str(folder)
-        if root != self._root:
-            self._searcher.close()
-            self._imports.clear()
-            self._root = root
-        where = {"path": str(path), "root": root, "module": module}
+            return "import: there is no file to import"
+        return self._import(self._where(path))
+
+    def verdict(self, finding: Finding) -> Verdict:
+        """Never raises for what the user's code does."""
+        if reason := self.prepare(finding):
+            return Verdict("not-runnable", reason)
+        path = Path(finding.path).resolve()
+        where = self._where(path)
         try:
-            if reason := self._import(where):
-                return Verdict("not-runnable", reason)
             title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
             name = f"{path.stem}_{finding.start.row}_{finding.code}"
             question = {
@@ -91,6 +90,16 @@ class Verifier:
         if "script" not in answer:
             return Verdict("not-reproduced", _tried(answer))
         return self._confirmed(answer)
+
+    def _where(self, path: Path) -> dict[str, str]:
+        """How to import a file, in a child that has imported nothing from other folders."""
+        folder, module = module_of(path)
+        root = str(folder)
+        if root != self._root:
+            self._searcher.close()
+            self._imports.clear()
+            self._root = root
+        return {"path": str(path), "root": root, "module": module}
 
     def _import(self, where: dict[str, str]) -> str:
         """Why a file cannot be imported, "" where it can. A file that killed the child is not tried again."""
