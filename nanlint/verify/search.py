@@ -6,6 +6,8 @@ import ast
 import time
 import tokenize
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from nanlint.verify import tree
@@ -14,7 +16,7 @@ from nanlint.verify.arguments.specs import Written
 from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.script import Scene, Unwritable, literal, script
 from nanlint.verify.target import NotRunnable, Target, imported, target
-from nanlint.verify.values.catalogue import Catalogue, is_extreme, is_finite
+from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
 from nanlint.verify.values.contracts import Contract, contract, holds
 from nanlint.verify.values.shrink import shrink
 from nanlint.verify.values.trial import Failure, Trials
@@ -23,6 +25,7 @@ from nanlint.verify.values.trial import Failure, Trials
 SECONDS = 5.0
 # How long to look for arguments that make the finding itself fail, once some make its statement fail.
 FOR_EXACT_S = 1.5
+OTHER_SHAPES = 2
 
 Answer = dict[str, Any]
 
@@ -90,7 +93,7 @@ class _Attempt:
         until = time.process_time() + SECONDS
         best: tuple[dict[str, Any], Failure] | None = None
         self._trials.prepare(self._found.arguments)
-        for values in Catalogue(self._found.arguments):
+        for values in self._all_values():
             if time.process_time() > until:
                 break
             if not self._is_fair(values.arguments):
@@ -106,6 +109,13 @@ class _Attempt:
             return None
         self._arguments = self._smallest(*best)
         return self._trials.blamed(self._arguments) or best[1]
+
+    def _all_values(self) -> Iterator[Values]:
+        catalogue = Catalogue(self._found.arguments)
+        yield from catalogue.ordinary()
+        for arguments in islice(self._found.others, OTHER_SHAPES):
+            yield from Catalogue(arguments).edges()
+        yield from catalogue.extreme()
 
     def _is_fair(self, arguments: dict[str, Any]) -> bool:
         return is_finite(arguments) and holds(self._known, arguments)

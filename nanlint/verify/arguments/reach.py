@@ -15,6 +15,7 @@ from nanlint.verify.arguments.instances import Instance, Instances
 from nanlint.verify.arguments.specs import LADDER, SIZES, Dims, Keyed, Spec, TensorSpec, floats, plain
 from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.coverage import lines_run
+from nanlint.verify.isolate.confine import Refused
 from nanlint.verify.target import NotRunnable, Target, reason
 
 SECONDS = 5.0
@@ -30,7 +31,8 @@ Choice = dict[str, int]
 class Reached:
     """Arguments that reach the line. `specs` are those of the arguments given, `instance` of a method's class.
 
-    `wants_gradient`: the code differentiates by itself, so that its float arguments have to want a gradient.
+    `wants_gradient`: the code differentiates by itself, so that its float arguments have to want a gradient. `others`
+    are arguments of other shapes with which the line runs too: a softmax of one class, say, never fails.
     """
 
     instance: Instance | None
@@ -38,6 +40,7 @@ class Reached:
     specs: dict[str, Spec]
     tries: int
     wants_gradient: bool
+    others: Iterator[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ def reach(target: Target) -> Reached:
             best = found
         if found and found.score[0]:
             specs = {name: s for name, i in found.choice.items() if (s := search.allowed[name][i]) is not None}
-            return Reached(instance, found.arguments, specs, tries, search.wants_gradient)
+            return Reached(instance, found.arguments, specs, tries, search.wants_gradient, search.others())
     if best is None:
         raise NotRunnable("timeout: no call within the time for arguments")
     if best.error is None:
@@ -121,6 +124,17 @@ class _Search:
                     break
         return self._best
 
+    def others(self) -> Iterator[dict[str, Any]]:
+        """Arguments of other shapes with which the line runs too; all tensors have the same one."""
+        assert self._best is not None
+        for choice in self._shared_shapes(self._best):
+            key = tuple(choice.values())
+            if key not in self._seen:
+                self._seen.add(key)
+                this = self._called(choice)
+                if this.score[0]:
+                    yield this.arguments
+
     def _done(self) -> bool:
         if self._best is None or self._best.score[0]:
             return True
@@ -157,6 +171,9 @@ class _Search:
                     given = {name: self._wanting(value) for name, value in copied(arguments).items()}
                     reset()
                     target.call(instance, given)
+            except Refused as refused:
+                # What other arguments would lead to is not worth hundreds of attempts to write or to fork.
+                raise NotRunnable(str(refused)) from None
             except BaseException as raised:
                 error = raised
         first, last = target.place.rows

@@ -139,7 +139,14 @@ class Catalogue:
         self._booleans = [name for name, leaf in leaves if isinstance(leaf, Tensor) and leaf.dtype == torch.bool]
         self._numbers = [name for name, leaf in leaves if type(leaf) is float and not is_guard(name)]
 
-    def __iter__(self) -> Iterator[Values]:
+    def edges(self) -> Iterator[Values]:
+        """The likeliest alone."""
+        torch.manual_seed(1)
+        yield from self._all("edge values", ORDINARY)
+        yield from self._each("edge values", ORDINARY)
+
+    def ordinary(self) -> Iterator[Values]:
+        """All that data can be."""
         torch.manual_seed(1)
         yield Values("as found", "", self._arguments)
         yield from self._all("edge values", ORDINARY)
@@ -152,6 +159,9 @@ class Catalogue:
             yield self._put("numbers", {name: (f"{value:g}", partial(_instead, value))})
         yield from self._all("magnitudes", MAGNITUDES)
         yield from self._each("magnitudes", MAGNITUDES)
+
+    def extreme(self) -> Iterator[Values]:
+        """Magnitudes that no data has, and half precision."""
         yield from self._all("extreme magnitudes", EXTREME)
         yield from self._each("extreme magnitudes", EXTREME)
         yield from self._half()
