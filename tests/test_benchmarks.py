@@ -11,9 +11,9 @@ from conftest import run_module
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import noise, packages, page, sanitizer, speed, table
+from benchmarks import noise, packages, page, sanitizer, speed, table, verify
 from benchmarks.speed import LIBCST, NANLINT, TORCHFIX, Timing
-from nanlint.finding import Confidence, Finding, Position
+from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.report.source_text import SourceText
 
 # The file as it would lie in an unpacked wheel: one certain finding, one likely one, and a line without torch.
@@ -47,7 +47,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer")])
+@pytest.mark.parametrize(
+    "module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards")]
+)
 def test_help_runs(module: str) -> None:
     done = run_module(module, "--help")
     assert done.returncode == 0, done.stderr
@@ -207,3 +209,36 @@ def test_the_bars_of_the_sanitizer_are_those_of_the_worst_model() -> None:
     assert [sentence.split(":")[0] for sentence in sanitizer.bars(results)] == ["pass", "miss", "miss"]
     assert "1.04" in sanitizer.bars(results)[1]
     assert "(CNN)" in sanitizer.bars(results)[1]
+
+
+def test_one_finding_of_each_function_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("X = 1\n\n\ndef f(x):\n    y = x\n    return y\n\n\ndef g(x):\n    return x\n", encoding="utf-8")
+    place = [Position(row, 1) for row in range(12)]
+    found = [Finding("NAN101", "r", f"m{r}", str(path), place[r], place[r], Confidence.LIKELY) for r in (1, 5, 6, 10)]
+    assert [[each.start.row for each in group] for group in verify.by_function(found)] == [[5, 6], [10]]
+    package = packages.Package("timm==1.0.31")
+    chosen = verify.drawn([(package, each) for each in found], 9, seed=1)
+    assert len(chosen) == 2
+    assert chosen == verify.drawn([(package, each) for each in found], 9, seed=1)
+
+
+def test_the_shares_of_verdicts_are_counted() -> None:
+    place = Position(1, 1)
+
+    def judged(package: str, verdict: Verdict) -> verify.Judged:
+        return verify.Judged(
+            package, Finding("NAN101", "r", "m", "p", place, place, Confidence.LIKELY, verdict=verdict), 2
+        )
+
+    text = verify.report(
+        [
+            judged("one", Verdict("confirmed", "result is nan")),
+            judged("one", Verdict("not-runnable", "import: no")),
+            judged("two", Verdict("not-reproduced", "9 calls")),
+        ]
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    assert ["one", "2", "50%", "1", "0", "0", "1"] in rows
+    assert ["all", "3", "67%", "1", "0", "1", "1"] in rows
+    assert ["import", "1"] in rows

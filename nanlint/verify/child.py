@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nanlint.verify.isolate import confine
-from nanlint.verify.script import Still
+from nanlint.verify.script import STILL
 
 Answer = dict[str, Any]
 
@@ -97,7 +97,7 @@ def _run_script(path: Path) -> Answer:
     try:
         runpy.run_path(str(path), run_name="__main__")
     except AssertionError as error:
-        return {"failed": str(error).startswith(Still.PREFIX), "message": str(error)}
+        return {"failed": str(error).startswith(STILL), "message": str(error)}
     except BaseException as error:
         return {"failed": False, "message": f"{type(error).__name__}: {error}"}
     return {"failed": False, "message": "the script found nothing wrong"}

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 LONGEST = 110
 
 
-class Still:
-    """How the message of a script's assertion begins."""
-
-    PREFIX = "still not finite: "
+# How the message of a script's assertion begins, by which its failure is told from any other.
+STILL = "still not finite: "
 
 
 class Unwritable(Exception):
@@ -96,11 +94,11 @@ def _act(scene: Scene) -> list[str]:
         what = "the result" if scene.bad == "result" else scene.bad
         return [
             *lines,
-            f'assert torch.as_tensor({scene.bad}).isfinite().all(), f"{Still.PREFIX}{what} is {{{scene.bad}}}"',
+            f'assert torch.as_tensor({scene.bad}).isfinite().all(), f"{STILL}{what} is {{{scene.bad}}}"',
         ]
     total = " + ".join(f"{output}.double().sum()" for output in scene.outputs)
     lines.append(f"gradient = torch.autograd.grad({total}, {scene.bad})[0]")
-    message = f'f"{Still.PREFIX}the gradient of {scene.bad} is {{gradient}}"'
+    message = f'f"{STILL}the gradient of {scene.bad} is {{gradient}}"'
     return [*lines, f"assert gradient.isfinite().all(), {message}"]
 
 

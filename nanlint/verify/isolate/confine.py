@@ -5,6 +5,7 @@ This protects from accidents, and from what imports do by habit. It is no sandbo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -60,7 +61,9 @@ def end_with(channel: int) -> None:
 def _limit(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (most, most))
+    # macOS refuses some of them.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (most, most))
 
 
 def _wait_for_end(channel: int) -> None:
