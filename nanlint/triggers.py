@@ -41,7 +41,14 @@ IN_HALF = frozenset(
 SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "lt": ("", ("<",)),
     "gt": ("", ("(?<!-)>",)),
-    "identity": ("nan NaN NAN", (r"[!=]=", r"\b(?:is|in|isin|eq|ne|(?:not_)?equal)\b")),
+    "identity-test": (
+        "nan NaN NAN",
+        (
+            r"[!=]=[^\n]*(?i:nan)\b", r"(?i:\bnan)\W*?[!=]=", r"(?i:\bnan)\W* (?:not )?in\b",
+            r"\b(?:is|in)\b[^\n]*(?i:\bnan)\b", r"\b(?:eq|ne|isin|not_equal)\([^\n]*(?i:\bnan)\b",
+            r"^\s*\w+ = (?:float\(|\w+\.)?\W?(?i:nan)\W*$",
+        ),
+    ),
     "training-step": (
         "",
         (
@@ -74,7 +81,6 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
     "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=")),
     "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
-    "binary_cross_entropy_with_logits": ("self", (r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(",)),
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
@@ -107,6 +113,9 @@ HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|ini
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
+# criteria that apply a softmax or sigmoid of their own, and how methods call them
+OF_LOGITS = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(")
+CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
 ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
@@ -184,6 +193,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     uses = _uses(imported, modules)
     names = signs.words | imported
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
+    of_logits = "multilabel_soft_margin_loss" in listened and any(text in index.source.text for text in OF_LOGITS)
     diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
     divides, powers = "div" in listened, "pow" in listened
     averages, criteria = "empty-reduction" in listened, {"self"} if "Loss(" in index.source.text else set()
@@ -203,6 +213,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
             divides and _divides_by_more_than_numbers(code)
             or powers and _raises_more_than_numbers(code)
             or averages and (_reduces(words) or not criteria.isdisjoint(words)) and _selects(code)
+            or of_logits and CRITERION.search(code) is not None
             or (weighted or diverges) and "self" in words
             or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
         )  # fmt: skip

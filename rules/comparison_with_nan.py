@@ -7,7 +7,7 @@ FILLERS = ("fill_value", "data", "s", "input")
 NEGATED = frozenset({"IsNot", "NotIn"})
 
 
-@rule("NAN902", at="eq ne isin identity", kind="data", mentions="nan NaN NAN")
+@rule("NAN902", at="eq ne isin identity-test", kind="data", mentions="nan NaN NAN")
 def comparison_with_nan(site: Site) -> Iterator[Report]:
     """
     A comparison with nan, which is the same whatever it is compared with.
@@ -48,7 +48,7 @@ def comparison_with_nan(site: Site) -> Iterator[Report]:
     left, right = site.value("input"), site.value("other") or site.value("test_elements")
     if left is None or right is None:
         return
-    is_identity = site.op == "identity"
+    is_identity = site.op == "identity-test"
     if not (_is_nan(left) or _is_nan(right) or (is_identity and any(map(_is_nan, right.items or ())))):
         return
     outcome = "True" if site.op == "ne" or (is_identity and site.payload in NEGATED) else "False"

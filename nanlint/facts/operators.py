@@ -120,9 +120,9 @@ def comparisons(frame: Frame, node: cst.Comparison) -> list[Value]:
             links.append(result.but(dtype="bool") if result.kind == "unknown" else result)
         else:
             links.append(_identity(frame, target.operator, left.value, right.value))
-            if "identity" in frame.session.listened:
+            if "identity-test" in frame.session.listened:
                 how = type(target.operator).__name__
-                record(frame, "identity", {"input": left, "other": right}, node, links[-1], how)
+                record(frame, "identity-test", {"input": left, "other": right}, node, links[-1], how)
         left = right
     return links
 
