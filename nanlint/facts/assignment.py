@@ -64,6 +64,15 @@ def rebind(frame: Frame, node: cst.CSTNode, value: Value) -> None:
         name = node.func.attr.value
         if name.endswith("_") and not name.endswith("__"):
             rebind(frame, node.func.value, value)
+        elif name == "diagonal":
+            whole = frame.evaluate(node.func.value)
+            parts, place = {"input": whole, "src": value}, frame.place(node)
+            rebind(
+                frame, node.func.value,
+                join(frame, [whole, value]).but(
+                    ident=frame.session.fresh(), made_by=Application("diagonal_scatter", parts, place), alternatives=()
+                ),
+            )  # fmt: skip
 
 
 def _unpack(frame: Frame, target: cst.Tuple | cst.List, value: Value) -> None:

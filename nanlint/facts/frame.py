@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # they give infinities, but no nan
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
+HANDLED = ("handled", 0)
+"""The mark of what runs within a `try` whose exceptions are handled."""
 MAX_DEPTH = 2
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 300
@@ -270,6 +272,16 @@ class Frame:
             yield env
         finally:
             self.env = before
+
+    @contextmanager
+    def trying(self, handled: bool) -> Iterator[None]:
+        """Run the body of a `try`; its sites are marked if what they raise is handled."""
+        handled = handled and HANDLED not in self.env.marks
+        if handled:
+            self.env.mark(*HANDLED)
+        yield
+        if handled:
+            self.env.marks -= {HANDLED}
 
 
 def tested(env: Env, value: Value) -> Value:

@@ -258,7 +258,8 @@ def _context_name(node: cst.BaseExpression) -> str:
 def _try(frame: Frame, node: cst.Try | cst.TryStar) -> bool:
     start = frame.env.copy()
     ends: list[Env] = []
-    goes_on = frame.execute(node.body)
+    with frame.trying(bool(node.handlers)):
+        goes_on = frame.execute(node.body)
     middle = frame.env
     if goes_on and (node.orelse is None or frame.execute(node.orelse)):
         ends.append(frame.env)
