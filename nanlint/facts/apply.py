@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast, emptiness, masking, needs
-from nanlint.facts.dtypes import FLOATS, dtypes_of_parts, is_complex, is_integral, result_dtype
+from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
+from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.refinement import refine
 from nanlint.facts.scalars import as_kernels_see
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_ALTERNATIVES = 4
 # an infinite derivative that depends on two operands, which the table states of no single one
-TRAPS = frozenset({"div", "pow"})
+TRAPS = frozenset({"div", "pow"}).union(FACTORS)
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # they give truth values
@@ -137,13 +138,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})
             site.result = result
-    if op.returns == "tuple":
-        if op.name in PIECES:
-            return Value("tuple", ident=result.ident, ref=("each", result), hazards=result.hazards)
-        first, rest = dtypes_of_parts(op, result.dtype)
-        later = result.but(range=op.rest, ident=frame.session.fresh(), dtype=rest)
-        result = result.but(items=(result.but(dtype=first), later), kind="tuple")
-    return result
+    return parts(frame, op, result) if op.returns == "tuple" else result
 
 
 def _carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
@@ -291,8 +286,6 @@ def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     return varying[0] if len(varying) == 1 else min(Confidence.LIKELY, *varying)
 
 
-# tuples of any length, all of one kind
-PIECES = frozenset("split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split())
 OPERATORS = frozenset(
     {"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"}
 )

@@ -1,0 +1,35 @@
+"""The several results of one op: pieces of a tensor, values and indices, factors of a matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nanlint.facts.dtypes import dtypes_of_parts
+from nanlint.facts.value import Value
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Frame
+    from nanlint.ops.op import Op
+
+# tuples of any length, all of one kind
+PIECES = frozenset("split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split())
+# how many factors there are, and which of them holds eigenvalues or singular values, whose gradient is always finite
+FACTORS = {"eigh": (2, 0), "eig": (2, 0), "svd": (3, 1), "qr": (2, None)}
+
+
+def parts(frame: Frame, op: Op, result: Value) -> Value:
+    """The tuple that the op returns, of what it makes as a whole."""
+    if op.name in PIECES:
+        return Value("tuple", ident=result.ident, ref=("each", result), hazards=result.hazards)
+    first, rest = dtypes_of_parts(op, result.dtype)
+    later = result.but(range=op.rest, ident=frame.session.fresh(), dtype=rest)
+    items = [result.but(dtype=first), later]
+    if op.name in FACTORS:
+        count, values = FACTORS[op.name]
+        while len(items) < count:
+            items.append(later.but(ident=frame.session.fresh()))
+        if values is not None:
+            place = result.made_by.place if result.made_by is not None else None
+            slopes = frozenset(s for s in result.slopes if s.op != op.name or s.place != place)
+            items[values] = items[values].but(slopes=slopes)
+    return result.but(items=tuple(items), kind="tuple")
