@@ -113,8 +113,8 @@ HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|ini
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
-# criteria that apply a softmax or sigmoid of their own, and how methods call them
-OF_LOGITS = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(")
+# criteria that are a hazard by what goes in or how they are made, and how methods call them
+CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
@@ -193,7 +193,8 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     uses = _uses(imported, modules)
     names = signs.words | imported
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
-    of_logits = "multilabel_soft_margin_loss" in listened and any(text in index.source.text for text in OF_LOGITS)
+    asked = not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss"))
+    measures = asked and any(text in index.source.text for text in CRITERIA)
     diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
     divides, powers = "div" in listened, "pow" in listened
     averages, criteria = "empty-reduction" in listened, {"self"} if "Loss(" in index.source.text else set()
@@ -213,7 +214,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
             divides and _divides_by_more_than_numbers(code)
             or powers and _raises_more_than_numbers(code)
             or averages and (_reduces(words) or not criteria.isdisjoint(words)) and _selects(code)
-            or of_logits and CRITERION.search(code) is not None
+            or measures and CRITERION.search(code) is not None
             or (weighted or diverges) and "self" in words
             or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
         )  # fmt: skip

@@ -14,12 +14,15 @@ from nanlint.api import (
 )
 
 BITS = {"float16": 16.0, "float64": 1024.0}
-TWO_SIDED = frozenset({"sinh", "cosh", "i0"})
+TWO_SIDED = frozenset({"sinh", "cosh", "i0", "soft_margin_loss"})
 WHOLES = frozenset({"div", "log", "log1p"})
 OVER = "division-by-zero-tensor normalised-by-own-scale log-of-nonpositive"
 
 
-@rule("NAN301", at="exp expm1 exp2 sinh cosh i0 div log log1p", kind="overflow", over=OVER, mentions="exp sinh cosh i0")
+@rule(
+    "NAN301", at="exp expm1 exp2 sinh cosh i0 soft_margin_loss div log log1p", kind="overflow", over=OVER,
+    mentions="exp sinh cosh i0 soft_margin_loss SoftMarginLoss",
+)  # fmt: skip
 def exp_overflow(site: Site) -> Iterator[Report]:
     """
     Exponential of a value without an upper bound.
@@ -107,6 +110,8 @@ def _written_out(site: Site) -> tuple[Value | None, str]:
             if len(softmax_of(site.result)) > 1
             else (None, "")
         )
+    if site.op == "soft_margin_loss":
+        return None, "use F.softplus(-target * input).mean()"
     if site.op not in WHOLES:
         return None, "clamp it (max=), subtract its maximum, or stay in log space"
     inner = picked(site.input.value)

@@ -45,6 +45,7 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
         return
     if site.op != "empty-reduction":
         yield from _without_weight(site)
+        yield from _all_ignored(site)
         return
     name, gives = site.payload
     selected = next((o for o in site.operands.values() if o.value.maybe_empty), site.input)
@@ -88,6 +89,22 @@ def _without_weight(site: Site) -> Iterator[Report]:
         f"{min(weightless)}, which is nan: give `reduction='sum'` and divide by a weight that is clamped from below",
         at=site.place,
     )
+
+
+def _all_ignored(site: Site) -> Iterator[Report]:
+    """The targets are written out, and each of them is the one to ignore."""
+    target, reduction, ignored = site.operand("target"), site.value("reduction"), site.value("ignore_index")
+    if target is None or (reduction is not None and reduction.const != "mean"):
+        return
+    index = -100 if ignored is None else ignored.number
+    classes = _literals(target.value)
+    if classes and all(number == index for number in classes):
+        yield site.report(
+            CERTAIN,
+            f"`{site.op}` divides by the number of targets that count, and all of `{site.show(target)}` are "
+            f"{index:g}, which it ignores: it is nan; give `reduction='sum'` and divide by `max(count, 1)`",
+            at=site.place,
+        )
 
 
 def _literals(value: Value) -> list[float]:
