@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, POSSIBLE, Confidence, Report, Site, Value, ancestry, first_arg, rule, same, strip_views
+from nanlint.api import LIKELY, POSSIBLE, Confidence, Report, Site, Value, first_arg, rule, same, strip_views
 
 PRODUCTS = frozenset({"matmul", "mm", "bmm"})
-# all of whose eigenvalues are equal
-SCALAR = frozenset({"eye", "ones", "zeros", "ones_like", "zeros_like"})
+# eigenvalues that are all equal, or all but one
+EQUAL = frozenset({"eye", "ones", "zeros", "ones_like", "zeros_like"})
 DEPTH = 4
 
 
@@ -71,12 +71,18 @@ def eigenvector_gradient(site: Site) -> Iterator[Report]:
 
 def _doubt(site: Site, value: Value) -> Confidence:
     made = strip_views(value)
-    if any(v.op in SCALAR for v in ancestry(made, DEPTH)) or made.op == "cov":
-        return LIKELY
-    left, right = first_arg(made), made.arg("other")
-    if made.op in ("div", "mul") and left is not None and right is not None and right.kind == "number":
-        return _doubt(site, left)
-    if made.op in PRODUCTS and same(left, right):
-        return LIKELY
     public = site.session.arguments.get(made.ident) == "public" and made.kind == "tensor"
-    return LIKELY if public else POSSIBLE
+    return LIKELY if public or _repeats(site.op, made, DEPTH) else POSSIBLE
+
+
+def _repeats(op: str, value: Value, depth: int) -> bool:
+    """Some eigenvalue is there several times, by what the matrix was made of."""
+    made = strip_views(value)
+    if made.op in EQUAL:
+        return op != "qr" or made.op != "eye"
+    if made.op == "cov" or (made.op in PRODUCTS and same(first_arg(made), made.arg("other"))):
+        return True
+    if depth == 0 or made.made_by is None or made.op not in ("parameter", "clone", "mul", "div", "add", "sub"):
+        return False
+    parts = [v for v in made.made_by.args.values() if v.kind in ("tensor", "unknown")]
+    return bool(parts) and all(_repeats(op, part, depth - 1) for part in parts)
