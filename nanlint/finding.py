@@ -71,7 +71,7 @@ class Verdict:
     fail, `script` a test that shows it; both are Python source, and empty unless the status is a confirmation.
     """
 
-    status: Literal["confirmed", "confirmed-extreme", "not-reproduced", "not-runnable"]
+    status: Literal["confirmed", "confirmed-extreme", "proved", "not-reproduced", "not-runnable"]
     text: str
     witness: tuple[str, ...] = ()
     script: str = ""

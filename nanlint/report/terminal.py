@@ -12,7 +12,13 @@ from nanlint.report.source_text import SourceText
 
 TAB_WIDTH = 4
 _COLOURS = {Confidence.CERTAIN: "31", Confidence.LIKELY: "33", Confidence.POSSIBLE: "36"}
-_STATUSES = {"confirmed": "1;31", "confirmed-extreme": "33", "not-reproduced": "36", "not-runnable": "2"}
+_STATUSES = {
+    "confirmed": "1;31",
+    "confirmed-extreme": "33",
+    "proved": "32",
+    "not-reproduced": "36",
+    "not-runnable": "2",
+}
 
 
 class Paint:

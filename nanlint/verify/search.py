@@ -14,6 +14,8 @@ from nanlint.verify import tree
 from nanlint.verify.arguments.reach import Reached, reach
 from nanlint.verify.arguments.specs import Written
 from nanlint.verify.place import Flagged, place_of
+from nanlint.verify.proof.prove import prove
+from nanlint.verify.proof.rounding import Unproved
 from nanlint.verify.script import Scene, Unwritable, literal, script
 from nanlint.verify.target import NotRunnable, Target, imported, target
 from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
@@ -43,8 +45,8 @@ def search(
     *, path: str, root: str, module: str, start: tuple[int, int], end: tuple[int, int], title: str, name: str
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
-    the number of `trials` by family, and `script`, `witness`, `what` and `extreme` where one failed. `title` and
-    `name` are for the script.
+    the number of `trials` by family, `proved` where none can fail, and `script`, `witness`, `what` and `extreme` where
+    one failed. `title` and `name` are for the script.
     """
     try:
         loaded = imported(root, module, path)
@@ -61,12 +63,21 @@ def search(
     failure = attempt.run()
     answer: Answer = {"trials": dict(attempt.families), "calls": found.tries}
     if failure is None:
-        return answer
+        return answer | _proof(aim, found, known)
     try:
         answer |= attempt.written(failure, title, name, root, module)
     except Unwritable as error:
         answer["unwritable"] = str(error)
     return answer
+
+
+def _proof(aim: Target, found: Reached, known: Contract) -> Answer:
+    if found.wants_gradient:
+        return {"unproved": "the code differentiates by itself"}
+    try:
+        return {"proved": prove(aim, found.instance, found.arguments, known)}
+    except Unproved as error:
+        return {"unproved": str(error)}
 
 
 def _flagged(text: str, start: tuple[int, int], end: tuple[int, int]) -> Flagged:

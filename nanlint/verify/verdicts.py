@@ -10,9 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from nanlint.finding import Finding, Verdict
+from nanlint.run import rules_of
 from nanlint.verify.isolate.worker import Lost, Worker
 from nanlint.verify.place import module_of
 
+# The kinds of rules that a proof of finite values answers.
+OF_VALUES = ("domain", "division", "overflow", "loss")
 CHILD = "nanlint.verify.child"
 
 
@@ -88,6 +91,8 @@ class Verifier:
         if "reason" in answer:
             return Verdict("not-runnable", answer["reason"])
         if "script" not in answer:
+            if "proved" in answer and _is_of_values(finding):
+                return Verdict("proved", answer["proved"])
             return Verdict("not-reproduced", _tried(answer))
         return self._confirmed(answer)
 
@@ -132,6 +137,11 @@ class Verifier:
             tuple(answer["witness"]),
             answer["script"],
         )
+
+
+def _is_of_values(finding: Finding) -> bool:
+    """Whether the finding's rule is about a value that is not finite, and not about a gradient or something else."""
+    return any(rule.code == finding.code and rule.kind in OF_VALUES for rule in rules_of(()))
 
 
 def _tried(answer: dict[str, Any]) -> str:
