@@ -50,7 +50,7 @@ def cross_entropy_of_masked_class(site: Site) -> Iterator[Report]:
     confidence = _smooths(site.value("label_smoothing"))
     if confidence is not None:
         why = "is inf, because label smoothing gives a part to each class and"
-        cure = "leave the smoothing out, or average the log-probabilities of the classes that are left"
+        cure = "leave it out, or average the log-probabilities of the classes that are left"
     elif target is not None and _is_soft(target):
         confidence, why = CERTAIN, "is inf or nan, because its target has a part for each class, 0 at best, and"
         cure = "sum target * log_softmax over the classes that are left"

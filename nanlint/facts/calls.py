@@ -13,7 +13,7 @@ from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
 from nanlint.facts.binding import bind_op, gathered
 from nanlint.facts.classes import instantiate
-from nanlint.facts.functions import FunctionRef, Instance, invoke
+from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.methods import SPECIAL_METHODS, weights_dtype
 from nanlint.facts.modules import construct, output_of_part
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
@@ -111,7 +111,7 @@ def invoke_value(
             return dotted_call(frame, str(callee.ref), positional, keywords, node, starred)
         case "function" if isinstance(callee.ref, FunctionRef):
             return invoke(frame, callee.ref, positional, keywords, node, starred)
-        case "class":
+        case "class" if isinstance(callee.ref, ClassRef):
             return instantiate(frame, callee.ref, positional, keywords, node, starred)
         case "instance" if isinstance(callee.ref, Instance):
             method = callee.ref.cls.method("forward") or callee.ref.cls.method("__call__")

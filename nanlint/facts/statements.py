@@ -286,8 +286,9 @@ def _match(frame: Frame, node: cst.Match) -> bool:
     )
     ways: list[tuple[Env | None, Callable[[], bool]]] = []
     for case in node.cases:
-        body = case.body
-        ways.append((start.copy(), lambda body=body: frame.execute(body)))  # type: ignore[misc]
+        frame.env = start.copy()
+        entry = narrow.split(frame, case.guard)[0] if case.guard is not None else frame.env
+        ways.append((entry, lambda body=case.body: frame.execute(body)))  # type: ignore[misc]
     if not exhaustive:
         ways.append((start.copy(), lambda: True))
     return branches(frame, ways)

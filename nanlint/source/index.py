@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from nanlint.source.source import Source
 
 # comments and the insides of strings; the texts of `float("inf")` and `float("nan")` stay
-PROSE = re.compile(rf"(['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"])|{STRING}|#[^\n]*", re.DOTALL)
+PROSE = re.compile(
+    rf"(['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"])|(\b(?:[fF][rR]?|[rR][fF])(?=['\"]))?(?:{STRING})|#[^\n]*",
+    re.DOTALL,
+)
+# a call within a formatted string is code
+FORMATTED_CALL = re.compile(r"\{([^{}]*\([^{}]*)\}")
 Rows = tuple[int, int]
 
 
 def _bare(prose: re.Match[str]) -> str:
+    if prose[2]:
+        return " ".join(["''", *FORMATTED_CALL.findall(prose[0])])
     return prose[1] or ("" if prose[0].startswith("#") else "''")
 
 

@@ -65,6 +65,7 @@ def is_checkable(value: object) -> bool:
         and is_plain(type(value))
         and value.dtype in CHECKED
         and value.layout is torch.strided
+        and not value.is_nested
         and not value.is_meta
         and not value._is_zerotensor()  # noqa: SLF001
         and value.numel() > 0

@@ -91,7 +91,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
         return self._unusual(kind, func, args, kwargs)
 
     def _is_immediate(self, tensor: Tensor) -> bool:
-        return self._deferred is not True and tensor.layout is torch.strided and not tensor._is_zerotensor()  # noqa: SLF001
+        is_odd = tensor.layout is not torch.strided or tensor.is_nested or tensor._is_zerotensor()  # noqa: SLF001
+        return self._deferred is not True and not is_odd
 
     def _unusual(self, kind: Kind, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kind is Kind.VIEW or (kind is Kind.PRESERVING and not self._records):
