@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.fx import Interpreter, Node
@@ -232,6 +232,7 @@ class Watched(Interpreter):
     shape=st.sampled_from([(2, 3), (1, 1), (3, 37)]),
     seed=st.integers(0, 99),
 )
+@example("(p * p).norm().abs()", (0.0, 2.5e-89, 0.0, 0.0), torch.float64, (1, 1), 0)
 def test_every_value_of_a_proof_lies_in_its_interval(
     expression: str, ends: tuple[float, ...], dtype: torch.dtype, shape: tuple[int, ...], seed: int
 ) -> None:

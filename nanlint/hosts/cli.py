@@ -130,6 +130,9 @@ def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> 
 @click.option(
     "--shard", callback=shard, metavar="I/N", help="Verify one part of the findings: 2/4 is the second of four parts."
 )
+@click.option(
+    "--pool", type=click.Choice(("local", "ray")), default="local", help="Where to run: here, or on a Ray cluster."
+)
 @click.pass_context
 def verify(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """Check files and folders, then run the code of each finding to see whether it fails: it imports your modules.
@@ -185,7 +188,7 @@ def _verified(report: Report, options: dict[str, Any], *, wanted: bool) -> tuple
 
     chosen = part(report.findings, options.get("shard"))
     with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
-        findings = verified(chosen, progress)
+        findings = verified(chosen, progress, on_ray=options.get("pool") == "ray")
     if options["reproducers"]:
         write_reproducers(findings, options["reproducers"])
     return findings

@@ -28,10 +28,16 @@ def part(findings: Sequence[Finding], which: tuple[int, int] | None) -> list[Fin
     return list(findings[index - 1 :: count])
 
 
-def verified(findings: Sequence[Finding], progress: Callable[[int, int], None]) -> tuple[Finding, ...]:
-    """The findings with their verdicts. Runs their code, in child processes; raises click.UsageError without torch."""
+def verified(
+    findings: Sequence[Finding], progress: Callable[[int, int], None], *, on_ray: bool = False
+) -> tuple[Finding, ...]:
+    """The findings with their verdicts. Runs their code, in child processes of this machine or of those of a Ray
+    cluster; raises click.UsageError without torch, or without Ray.
+    """
     if not findings:
         return ()
+    if on_ray:
+        return _on_ray(findings, progress)
     from nanlint.verify.verdicts import TorchMissing, Verifier
 
     try:
@@ -44,6 +50,16 @@ def verified(findings: Sequence[Finding], progress: Callable[[int, int], None]) 
             judged.append(replace(finding, verdict=verifier.verdict(finding)))
             progress(len(judged), len(findings))
     return tuple(judged)
+
+
+def _on_ray(findings: Sequence[Finding], progress: Callable[[int, int], None]) -> tuple[Finding, ...]:
+    from nanlint.verify.cluster import RayMissing, verdicts
+
+    try:
+        found = verdicts(findings, progress)
+    except RayMissing as missing:
+        raise click.UsageError(str(missing)) from None
+    return tuple(replace(finding, verdict=verdict) for finding, verdict in zip(findings, found, strict=True))
 
 
 def write_reproducers(findings: Sequence[Finding], folder: Path) -> None:

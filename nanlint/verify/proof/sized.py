@@ -86,7 +86,8 @@ def variance(call: Application) -> Interval:
     # Each deviation is off by what the mean lost.
     width = x.hi - x.lo + count * _eps(call) * _size(x)
     squares = outward(Interval(0.0, count * width * width), call.result.dtype, ulps=ULPS)
-    return outward(Interval(0.0, squares.hi / (count - correction)), call.result.dtype, ulps=ULPS)
+    most = max(squares.hi / (count - correction), DTYPES[call.result.dtype].smallest_normal)
+    return outward(Interval(0.0, most), call.result.dtype, ulps=ULPS)
 
 
 def deviation(call: Application) -> Interval:
@@ -104,7 +105,9 @@ def norm(call: Application) -> Interval:
     if order != 2:
         raise Unproved(f"a norm of order {order:g}")
     squares = _summed(outward(x * x, call.result.dtype, ulps=ULPS), count, call)
-    return outward(squares.map_rising(math.sqrt), call.result.dtype, ulps=ULPS)
+    # Of one element the kernel gives the magnitude itself, without squares that underflow.
+    root = squares.map_rising(math.sqrt).join(Interval(x.lo, math.sqrt(count) * x.hi))
+    return outward(root, call.result.dtype, ulps=ULPS)
 
 
 def _distance(call: Application) -> tuple[Interval, float]:
