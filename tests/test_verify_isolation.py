@@ -37,7 +37,8 @@ def judge(verifier: Verifier, folder: Path) -> Judge:
         path.write_text(HEAD + text, encoding="utf-8")
         (row,) = (number for number, line in enumerate((HEAD + text).splitlines(), 1) if line.endswith("# bad"))
         place = Position(row, 1)
-        return verifier.verdict(Finding("NAN101", "a-rule", "says", str(path), place, place, Confidence.LIKELY))
+        end = Position(place.row + 1, 1)
+        return verifier.verdict(Finding("NAN999", "a-rule", "says", str(path), place, end, Confidence.LIKELY))
 
     return of
 

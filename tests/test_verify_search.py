@@ -42,8 +42,8 @@ def judge(verifier: Verifier, folder: Path, request: pytest.FixtureRequest) -> J
         name = "".join(c if c.isalnum() else "_" for c in request.node.name)
         path = folder / f"{name}_{next(numbers)}.py"
         path.write_text(whole, encoding="utf-8")
-        place = Position(row, 1)
-        return verifier.verdict(Finding("NAN101", "a-rule", "says", str(path), place, place, Confidence.LIKELY))
+        start, end = Position(row, 1), Position(row + 1, 1)
+        return verifier.verdict(Finding("NAN999", "a-rule", "says", str(path), start, end, Confidence.LIKELY))
 
     return of
 
@@ -239,3 +239,16 @@ def test_the_reproducer_fails_now_and_passes_once_fixed(
     passing = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert passing.returncode == 0, passing.stdout
     path.unlink()
+
+
+def test_what_another_part_of_the_statement_makes_is_no_confirmation(verifier: Verifier, folder: Path) -> None:
+    path = folder / "parts.py"
+    path.write_text(
+        "import torch\n\n\ndef f(p, t):\n    return torch.log(p).sum() / (t.tanh() + 2.0)\n", encoding="utf-8"
+    )
+    whole = Finding(
+        "NAN201", "division-by-zero-tensor", "", str(path), Position(5, 12), Position(5, 49), Confidence.LIKELY
+    )
+    part = Finding("NAN101", "log-of-nonpositive", "", str(path), Position(5, 22), Position(5, 23), Confidence.LIKELY)
+    assert verifier.verdict(whole).status in ("not-reproduced", "confirmed-extreme")
+    assert verifier.verdict(part).status == "confirmed"

@@ -34,13 +34,15 @@ class Location(Protocol):
 class Place:
     """`qualname` is the outermost function around the row, or the method with its class; "" at module level.
 
-    `rows` are those of the statement (of a compound one the head alone), `span` those of the function.
+    `rows` are those of the statement (of a compound one the head alone), `span` those of the function. `foreign` are
+    the operations of which other rules speak.
     """
 
     qualname: str
     rows: tuple[int, int]
     span: tuple[int, int]
     flagged: Flagged
+    foreign: frozenset[str] = frozenset()
 
     def covers(self, location: Location) -> bool:
         """Whether an operation stands where the finding does; without columns (Python 3.10), in one of its rows."""

@@ -7,6 +7,7 @@ import time
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -42,18 +43,27 @@ def load(*, path: str, root: str, module: str) -> Answer:
 
 
 def search(
-    *, path: str, root: str, module: str, start: tuple[int, int], end: tuple[int, int], title: str, name: str
+    *,
+    path: str,
+    root: str,
+    module: str,
+    start: tuple[int, int],
+    end: tuple[int, int],
+    foreign: list[str],
+    title: str,
+    name: str,
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
     the number of `trials` by family, `proved` where none can fail, and `script`, `witness`, `what` and `extreme` where
-    one failed. `title` and `name` are for the script.
+    one failed. `foreign` are the operations of other rules; `title` and `name` are for the script.
     """
     try:
         loaded = imported(root, module, path)
         with tokenize.open(path) as stream:
             text = stream.read()
         tree = ast.parse(text)
-        aim = target(loaded, loaded.__file__ or path, tree, place_of(tree, _flagged(text, start, end)))
+        place = replace(place_of(tree, _flagged(text, start, end)), foreign=frozenset(foreign))
+        aim = target(loaded, loaded.__file__ or path, tree, place)
         found = reach(aim)
     except (NotRunnable, ValueError, SyntaxError) as error:
         return {"reason": str(error)}
@@ -98,8 +108,8 @@ class _Attempt:
         self._arguments = found.arguments
 
     def run(self) -> Failure | None:
-        """The failure of the first values that make the flagged expression fail, or else another part of its
-        statement; the arguments are as small as can be then.
+        """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
+        then. None too where only another part of its statement failed.
         """
         until = time.process_time() + SECONDS
         best: tuple[dict[str, Any], Failure] | None = None
@@ -116,7 +126,8 @@ class _Attempt:
                     until = min(until, time.process_time() + FOR_EXACT_S)
                 if failure.exact:
                     break
-        if best is None:
+        if best is None or not best[1].exact:
+            # what another part of the statement makes is no sign of this finding
             return None
         self._arguments = self._smallest(*best)
         return self._trials.blamed(self._arguments) or best[1]

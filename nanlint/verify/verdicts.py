@@ -17,6 +17,11 @@ from nanlint.verify.place import module_of
 # The kinds of rules that a proof of finite values answers.
 OF_VALUES = ("domain", "division", "overflow", "loss")
 CHILD = "nanlint.verify.child"
+# Operations that make a value that is not finite of values that are, each by its own.
+ELEMENTWISE = frozenset(
+    """log log2 log10 log1p sqrt rsqrt pow div reciprocal exp exp2 expm1 acos asin acosh atanh logit lgamma digamma
+    std var mean""".split()
+)
 
 
 class TorchMissing(Exception):
@@ -81,6 +86,7 @@ class Verifier:
                 **where,
                 "start": finding.start,
                 "end": finding.end,
+                "foreign": _foreign(finding),
                 "title": title,
                 "name": name,
             }
@@ -142,6 +148,12 @@ class Verifier:
 def _is_of_values(finding: Finding) -> bool:
     """Whether the finding's rule is about a value that is not finite, and not about a gradient or something else."""
     return any(rule.code == finding.code and rule.kind in OF_VALUES for rule in rules_of(()))
+
+
+def _foreign(finding: Finding) -> list[str]:
+    """The operations whose failure is another finding than this one."""
+    own = next((set(rule.at) for rule in rules_of(()) if rule.code == finding.code), set())
+    return sorted(ELEMENTWISE - own) if own & ELEMENTWISE and _is_of_values(finding) else []
 
 
 def _tried(answer: dict[str, Any]) -> str:

@@ -52,11 +52,14 @@ def _watch(run: Callable[[], None]) -> int:
         try:
             run()
         except NonFiniteError as error:
-            _print(str(error))
+            if not replaying.found:
+                _print(str(error))
             raise
 
     status = status_of(guarded, replaying(), NonFiniteError)
     if replaying.found:
+        # here and not where it was raised: the program may have caught it
+        _print(replaying.report)
         return 1
     if replaying.could_not_replay:
         _say("no later step failed, so the cause is not known: --mode two-pass or --mode trace finds it")

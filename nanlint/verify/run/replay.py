@@ -35,6 +35,7 @@ class Replaying(Watching):
     def __init__(self, say: Callable[[str], None], modules: Sequence[nn.Module] | None = None) -> None:
         super().__init__(self._failed_here, modules)
         self.found: Bad | None = None
+        self.report = ""
         self._say = say
         self._bad: Bad | None = None
         self._is_running = False
@@ -149,7 +150,8 @@ class Replaying(Watching):
         """Raise NonFiniteError with the report."""
         self.found = bad
         rank = f"  = process: rank {dist.get_rank()}\n" if _is_distributed() else ""
-        raise NonFiniteError(told(bad) + rank)
+        self.report = told(bad) + rank
+        raise NonFiniteError(self.report)
 
 
 def _is_distributed() -> bool:

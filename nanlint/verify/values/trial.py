@@ -143,7 +143,11 @@ class Trials:
         first, last = self._target.place.rows
         if cause.location.path != self._target.path or not first <= cause.location.row <= last:
             return None
-        return Failure(phase, name, contents, outputs, cause.op, self._target.place.covers(cause.location))
+        place = self._target.place
+        # in a backward pass the operations are those of derivatives
+        is_foreign = phase == "value" and cause.op.strip("_") in place.foreign
+        exact = place.covers(cause.location) and not is_foreign
+        return Failure(phase, name, contents, outputs, cause.op, exact)
 
 
 class _Watching(Recorder):
