@@ -156,6 +156,12 @@ def test_integers_keep_within_their_format() -> None:
         outward(Interval(0.0, 0.5), "int64")
 
 
+@pytest.mark.parametrize("ulps", [0.0, 16.0])
+def test_an_end_at_infinity_is_in_no_format(ulps: float) -> None:
+    with pytest.raises(Unproved):
+        outward(Interval(0.0, math.inf), "float32", ulps=ulps)
+
+
 UNARY = (
     "{}.abs()", "-{}", "{}.exp()", "{}.expm1()", "{}.exp2()", "{}.log()", "{}.log1p()", "{}.log2()", "{}.log10()",
     "{}.sqrt()", "{}.rsqrt()", "{}.reciprocal()", "{}.square()", "{}.sigmoid()", "{}.tanh()", "torch.erf({})",

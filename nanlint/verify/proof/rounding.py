@@ -23,6 +23,8 @@ def outward(x: Interval, dtype: str, *, ulps: float = 0.0, slack: float = 0.0) -
     kind = DTYPES[dtype]
     if x.empty or x.nan or kind.kind == "complex":
         raise Unproved("it can be nan" if x.nan else f"its {dtype} range is not known")
+    if math.isinf(x.lo) or math.isinf(x.hi):
+        raise Unproved(f"it can leave {dtype}: {x}")
     if kind.kind == "float":
         x = _rounded(x, kind, ulps, slack)
     elif not slack and x.lo == kind.min and x.hi == kind.max:
