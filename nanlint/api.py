@@ -5,9 +5,9 @@ from __future__ import annotations
 from nanlint.facts.distributions import family_of
 from nanlint.facts.dtypes import complex_origin
 from nanlint.facts.evidence import is_stand_in
-from nanlint.facts.frame import Place
+from nanlint.facts.frame import OVERFLOWING, Place
 from nanlint.facts.growth import exp_limit
-from nanlint.facts.masking import Fill, covered, fills, lowest
+from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
 from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
     are_slices_of_one,
@@ -27,6 +27,7 @@ from nanlint.facts.training_loops import Loop, Training
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence, Finding
 from nanlint.interval import (
+    ABOVE_MINUS_ONE,
     FINITE,
     FINITE_NONNEGATIVE,
     INF,
@@ -48,11 +49,11 @@ from nanlint.site import Report, Site, ancestry
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 
 __all__ = [
-    "CERTAIN", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "POSITIVE",
-    "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO", "Application", "Confidence", "Event", "Fill", "Finding",
-    "Interval", "Loop", "Operand", "Place", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one",
-    "complement_of", "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin",
-    "is_filled", "is_flat_at", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "lowest",
-    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views",
-    "torch_names", "unguarded",
+    "ABOVE_MINUS_ONE", "CERTAIN", "COMPARISONS", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES",
+    "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO",
+    "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place", "Report", "Site",
+    "Training", "Value", "ancestry", "are_slices_of_one", "complement_of", "complex_origin", "covered", "exp_limit",
+    "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_part_of_sum",
+    "is_shielded_at_zero", "is_square", "is_stand_in", "lowest", "ops_on_complex", "picked", "reduction_of", "rule",
+    "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

@@ -287,6 +287,7 @@ EMPTY = Interval(INF, -INF)
 REAL = Interval()
 POSITIVE = Interval(0.0, INF, lo_open=True)
 NONNEGATIVE = Interval(0.0, INF)
+ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 NONZERO = Interval(hole=True)
 # what finite data gives: infinity is approached, never attained
 FINITE = Interval(lo_open=True, hi_open=True)

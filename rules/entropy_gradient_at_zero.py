@@ -1,12 +1,11 @@
 from collections.abc import Iterator
 
 from nanlint.api import (
+    ABOVE_MINUS_ONE,
     CERTAIN,
-    INF,
     LIKELY,
     POSITIVE,
     POSSIBLE,
-    Interval,
     Report,
     Site,
     have_common_origin,
@@ -16,7 +15,6 @@ from nanlint.api import (
 )
 
 INNER = {"entr": "input", "xlogy": "other", "xlog1py": "other", "kl_div": "target"}
-ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 CURES = {
     "entr": "clamp it to a positive minimum first, or multiply by log_softmax",
     "xlogy": "clamp it to a positive minimum first, or multiply by log_softmax",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from nanlint.api import (
     CERTAIN,
     LIKELY,
+    OVERFLOWING,
     Report,
     Site,
     Value,
@@ -26,7 +27,6 @@ SMALL = 16.0
 SMALLEST = 2.0**-24
 PRODUCTS = frozenset({"matmul", "mm", "bmm", "einsum", "baddbmm"})
 FACTORS = ("input", "other", "third", "batch1", "batch2", "mat1", "mat2")
-EXPONENTIALS = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 # measured on torch 2.13: 0 / max(0, eps) with an eps that float16 does not hold
 EPS = {"normalize": 1e-12, "cosine_similarity": 1e-8}
 # likewise: the step of a gradient whose square underflows is divided by eps alone; fused kernels compute in float32
@@ -102,7 +102,7 @@ def _cast(site: Site) -> Report | None:
     base = first_arg(made)
     if base is None or x.dtype == "float16":
         return None
-    if made.op in EXPONENTIALS:
+    if made.op in OVERFLOWING:
         confidence = site.runs_past(base, exp_limit("float16"), (1, -1) if made.op in ("sinh", "cosh") else (1,))
         what = f"`{made.op}`"
     elif is_square(made):

@@ -1,8 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, POSITIVE, POSSIBLE, Report, Site, rule, strip_views
-
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+from nanlint.api import COMPARISONS, NONZERO, POSITIVE, POSSIBLE, Report, Site, rule, strip_views
 
 
 @rule("NAN101", at="log log2 log10", kind="domain")

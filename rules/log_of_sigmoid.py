@@ -1,11 +1,10 @@
 from collections.abc import Iterator
 
 from nanlint.api import (
+    ABOVE_MINUS_ONE,
     CERTAIN,
-    INF,
     LIKELY,
     POSITIVE,
-    Interval,
     Report,
     Site,
     Value,
@@ -18,7 +17,6 @@ from nanlint.api import (
     unguarded,
 )
 
-ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
 
 

@@ -2,14 +2,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nanlint.api import (
+    ABOVE_MINUS_ONE,
     CERTAIN,
-    INF,
     LIKELY,
     POSITIVE,
     POSSIBLE,
     Application,
     Confidence,
-    Interval,
     Report,
     Site,
     Value,
@@ -22,7 +21,6 @@ from nanlint.api import (
 )
 
 LOGS = frozenset({"log", "log2", "log10", "log1p"})
-ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 WRAPPED = frozenset(
     {"mul", "neg", "div", "sum", "mean", "nansum", "nanmean", "add", "sub", "masked_fill", "where", "nan_to_num"}
 )

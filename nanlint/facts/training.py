@@ -279,7 +279,7 @@ def observe_if(frame: Frame, node: cst.If, yes: Env | None, no: Env | None) -> N
     if not trains(frame):
         return
     for env, dead in ((yes, node.body), (no, node.orelse)):
-        if env is None and dead is not None and CLIPS.search(frame.session.code(dead).lower()):
+        if env is None and dead is not None and CLIPS.search(frame.unit.code_of(dead).lower()):
             note(frame, "option", dead, frame.unknown())
     skipping = _skipping_arm(frame, node)
     if skipping is None:
@@ -293,10 +293,10 @@ def _skipping_arm(frame: Frame, node: cst.If) -> bool | None:
     """The arm that leaves the pass without a step of training."""
     if _skips(frame, node.body):
         return True
-    body = frame.session.code(node.body)
+    body = frame.unit.code_of(node.body)
     if re.search(r"\bbackward\b|\.step\(", body):
         orelse = node.orelse
-        if orelse is None or not re.search(r"\b(?:raise|break|exit|abort|backward)\b", frame.session.code(orelse)):
+        if orelse is None or not re.search(r"\b(?:raise|break|exit|abort|backward)\b", frame.unit.code_of(orelse)):
             return False
     return None
 
@@ -308,7 +308,7 @@ def _skips(frame: Frame, body: cst.BaseSuite) -> bool:
     wanted: type[cst.CSTNode] = cst.Continue if frame.loops else cst.Return
     if not isinstance(last, wanted):
         return False
-    return re.search(r"\b(?:raise|break|exit|abort|backward|assert)\b", frame.session.code(body)) is None
+    return re.search(r"\b(?:raise|break|exit|abort|backward|assert)\b", frame.unit.code_of(body)) is None
 
 
 def _tested_for_nan(frame: Frame, test: cst.BaseExpression, truth: bool) -> list[tuple[Value, bool]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from nanlint.interval import (
+    ABOVE_MINUS_ONE,
     FINITE,
-    INF,
     NONNEGATIVE,
     NONZERO,
     POSITIVE,
@@ -59,7 +59,6 @@ def singular(gradient: str, *points: float, parameter: str = "input") -> tuple[S
 
 
 LOG = need(POSITIVE, "-inf at 0 and nan below")
-ABOVE_MINUS_ONE = Interval(-1.0, INF, lo_open=True)
 OPEN_SYMMETRIC = Interval(-1.0, 1.0, True, True)
 OPEN_UNIT = Interval(0.0, 1.0, True, True)
 EXP_OVERFLOWS = at_least(f.FLOAT32_EXP_MAX)

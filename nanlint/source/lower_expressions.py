@@ -12,13 +12,11 @@ from typing import Any, TypeAlias
 
 import libcst as cst
 
-from nanlint.source.nodes import maker, new
+from nanlint.source.nodes import make_attribute, make_element, make_from, make_name, maker, new
 
 # what a node stands for: a node of `ast`, or the first and the last of several
 Origin: TypeAlias = "ast.AST | tuple[ast.AST, ast.AST]"
 
-_name = maker(cst.Name, "value")
-_attribute = maker(cst.Attribute, "value", "attr")
 _integer = maker(cst.Integer, "value")
 _float = maker(cst.Float, "value")
 _imaginary = maker(cst.Imaginary, "value")
@@ -31,7 +29,6 @@ _boolean = maker(cst.BooleanOperation, "left", "operator", "right")
 _comparison = maker(cst.Comparison, "left", "comparisons")
 _compared = maker(cst.ComparisonTarget, "operator", "comparator")
 _conditional = maker(cst.IfExp, "test", "body", "orelse")
-_element = maker(cst.Element, "value")
 _starred = maker(cst.StarredElement, "value")
 _pair = maker(cst.DictElement, "key", "value")
 _starred_pair = maker(cst.StarredDictElement, "value")
@@ -49,7 +46,6 @@ _call = maker(cst.Call, "func", "args")
 _arg = maker(cst.Arg, "value", "keyword", "star")
 _await = maker(cst.Await, "expression")
 _yield = maker(cst.Yield, "value")
-_from = maker(cst.From, "item")
 _parameters = maker(
     cst.Parameters, "params", "star_arg", "kwonly_params", "star_kwarg", "posonly_params"
 )  # fmt: skip
@@ -108,7 +104,7 @@ def _lower_constant(low: ExpressionLowering, node: ast.Constant) -> Any:
     value = node.value
     match value:
         case bool() | None:
-            return _name(str(value))
+            return make_name(str(value))
         case int():
             return _integer(low.number(node))
         case float():
@@ -121,7 +117,7 @@ def _lower_constant(low: ExpressionLowering, node: ast.Constant) -> Any:
 
 
 def _lower_attribute(low: ExpressionLowering, node: ast.Attribute) -> Any:
-    return _attribute(low.expression(node.value), _name(node.attr))
+    return make_attribute(low.expression(node.value), make_name(node.attr))
 
 
 def _lower_binary(low: ExpressionLowering, node: ast.BinOp) -> Any:
@@ -154,7 +150,7 @@ def _lower_conditional(low: ExpressionLowering, node: ast.IfExp) -> Any:
 
 def _elements(low: ExpressionLowering, nodes: Iterable[ast.expr]) -> list[Any]:
     return [
-        _starred(low.expression(node.value)) if isinstance(node, ast.Starred) else _element(low.expression(node))
+        _starred(low.expression(node.value)) if isinstance(node, ast.Starred) else make_element(low.expression(node))
         for node in nodes
     ]
 
@@ -235,7 +231,9 @@ def lower_arguments(low: ExpressionLowering, given: Iterable[ast.expr | ast.keyw
     made = []
     for arg in given:
         if isinstance(arg, ast.keyword):
-            one = _arg(low.expression(arg.value), None if arg.arg is None else _name(arg.arg), "" if arg.arg else "**")
+            one = _arg(
+                low.expression(arg.value), None if arg.arg is None else make_name(arg.arg), "" if arg.arg else "**"
+            )
         elif isinstance(arg, ast.Starred):
             one = _arg(low.expression(arg.value), None, "*")
         else:
@@ -260,14 +258,14 @@ def _lower_yield(low: ExpressionLowering, node: ast.Yield) -> Any:
 
 
 def _lower_yield_from(low: ExpressionLowering, node: ast.YieldFrom) -> Any:
-    return _yield(_from(low.expression(node.value)))
+    return _yield(make_from(low.expression(node.value)))
 
 
 def lower_parameters(low: ExpressionLowering, node: ast.arguments) -> Any:
     """The parameters of a function or lambda."""
 
     def one(arg: ast.arg, default: ast.expr | None, star: str = "") -> Any:
-        made = _parameter(_name(arg.arg), lower_annotation(low, arg.annotation), low.optional(default), star)
+        made = _parameter(make_name(arg.arg), lower_annotation(low, arg.annotation), low.optional(default), star)
         low.origins[made] = arg
         return made
 
@@ -288,7 +286,7 @@ def lower_annotation(low: ExpressionLowering, node: ast.expr | None) -> Any:
 
 
 EXPRESSIONS: dict[type, Callable[[ExpressionLowering, Any], Any]] = {
-    ast.Name: lambda low, node: _name(node.id), ast.Constant: _lower_constant, ast.Attribute: _lower_attribute,
+    ast.Name: lambda low, node: make_name(node.id), ast.Constant: _lower_constant, ast.Attribute: _lower_attribute,
     ast.BinOp: _lower_binary, ast.UnaryOp: _lower_unary, ast.BoolOp: _lower_boolean, ast.Compare: _lower_comparison,
     ast.IfExp: _lower_conditional, ast.Tuple: _sequence(cst.Tuple), ast.List: _sequence(cst.List),
     ast.Set: _sequence(cst.Set), ast.Dict: _lower_dict, ast.NamedExpr: _lower_walrus, ast.Lambda: _lower_lambda,

@@ -18,13 +18,11 @@ from nanlint.source.lower_expressions import (
     lower_arguments,
     lower_parameters,
 )
-from nanlint.source.nodes import maker, new
+from nanlint.source.nodes import make_attribute, make_element, make_from, make_name, maker, new
 
 HEAD = re.compile(rb"(?:async(?:[ \t\f]|\\\n)+)?(?:def|class)(?:[ \t\f]|\\\n)+")
 DOT = cst.Dot()
 
-_name = maker(cst.Name, "value")
-_attribute = maker(cst.Attribute, "value", "attr")
 _module = maker(cst.Module, "body")
 _block = maker(cst.IndentedBlock, "body")
 _line = maker(cst.SimpleStatementLine, "body")
@@ -35,11 +33,9 @@ _ann_assign = maker(cst.AnnAssign, "target", "annotation", "value")
 _aug_assign = maker(cst.AugAssign, "target", "operator", "value")
 _return = maker(cst.Return, "value")
 _raise = maker(cst.Raise, "exc", "cause")
-_from = maker(cst.From, "item")
 _assert = maker(cst.Assert, "test", "msg")
 _del = maker(cst.Del, "target")
 _tuple = maker(cst.Tuple, "elements")
-_element = maker(cst.Element, "value")
 _global = maker(cst.Global, "names")
 _nonlocal = maker(cst.Nonlocal, "names")
 _name_item = maker(cst.NameItem, "name")
@@ -109,31 +105,31 @@ def _lower_aug_assign(low: Lowering, node: ast.AugAssign) -> Any:
 
 
 def _lower_raise(low: Lowering, node: ast.Raise) -> Any:
-    cause = None if node.cause is None else _from(low.expression(node.cause))
+    cause = None if node.cause is None else make_from(low.expression(node.cause))
     return _raise(low.optional(node.exc), cause)
 
 
 def _lower_del(low: Lowering, node: ast.Delete) -> Any:
     targets = [low.expression(target) for target in node.targets]
-    return _del(targets[0] if len(targets) == 1 else _tuple([_element(target) for target in targets]))
+    return _del(targets[0] if len(targets) == 1 else _tuple([make_element(target) for target in targets]))
 
 
 def _names(names: Sequence[str]) -> list[Any]:
-    return [_name_item(_name(name)) for name in names]
+    return [_name_item(make_name(name)) for name in names]
 
 
 def _dotted(name: str) -> Any:
     head, *rest = name.split(".")
-    made = _name(head)
+    made = make_name(head)
     for part in rest:
-        made = _attribute(made, _name(part))
+        made = make_attribute(made, make_name(part))
     return made
 
 
 def _aliases(low: Lowering, names: Sequence[ast.alias]) -> list[Any]:
     made = []
     for name in names:
-        one = _alias(_dotted(name.name), None if name.asname is None else _as_name(_name(name.asname)))
+        one = _alias(_dotted(name.name), None if name.asname is None else _as_name(make_name(name.asname)))
         low.origins[one] = name
         made.append(one)
     return made
@@ -188,7 +184,9 @@ def _try(cls: type[cst.CSTNode], handler: type[cst.CSTNode]) -> Callable[..., An
 
     def lower(low: Lowering, node: ast.Try) -> Any:
         handlers = [
-            make_handler(low.block(h.body), low.optional(h.type), None if h.name is None else _as_name(_name(h.name)))
+            make_handler(
+                low.block(h.body), low.optional(h.type), None if h.name is None else _as_name(make_name(h.name))
+            )
             for h in node.handlers
         ]
         low.origins.update(zip(handlers, node.handlers, strict=True))
@@ -207,13 +205,13 @@ def _pattern(node: ast.pattern) -> Any:
     """Of patterns no more is asked than whether they match everything."""
     if isinstance(node, ast.MatchAs):
         inner = None if node.pattern is None else _pattern(node.pattern)
-        return _match_as(inner, None if node.name is None else _name(node.name))
+        return _match_as(inner, None if node.name is None else make_name(node.name))
     return new(cst.MatchClass)
 
 
 def _defined(low: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Any:
     """The name of a function or class, which has no place of its own in `ast`."""
-    made = _name(node.name)
+    made = make_name(node.name)
     row, text = node.lineno, low.row(node.lineno)[node.col_offset :]
     while text.endswith(b"\\"):
         row += 1

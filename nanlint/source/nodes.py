@@ -50,6 +50,13 @@ def maker(cls: type[Any], *names: str) -> Callable[..., Any]:
     return many
 
 
+# the nodes that expressions and statements are both made of
+make_name = maker(cst.Name, "value")
+make_attribute = maker(cst.Attribute, "value", "attr")
+make_element = maker(cst.Element, "value")
+make_from = maker(cst.From, "item")
+
+
 def is_alike(one: Any, two: Any) -> bool:
     """Two nodes, or sequences of nodes, mean the same, whatever blanks and parentheses they have."""
     if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):

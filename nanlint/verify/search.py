@@ -112,7 +112,6 @@ class _Attempt:
         then. None too where only another part of its statement failed.
         """
         until = time.process_time() + SECONDS
-        best: tuple[dict[str, Any], Failure] | None = None
         self._trials.prepare(self._found.arguments)
         for values in self._all_values():
             if time.process_time() > until:
@@ -121,16 +120,12 @@ class _Attempt:
                 continue
             self.families[values.family] += 1
             if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
-                if best is None or failure.exact:
-                    best = values.arguments, failure
-                    until = min(until, time.process_time() + FOR_EXACT_S)
                 if failure.exact:
-                    break
-        if best is None or not best[1].exact:
-            # what another part of the statement makes is no sign of this finding
-            return None
-        self._arguments = self._smallest(*best)
-        return self._trials.blamed(self._arguments) or best[1]
+                    self._arguments = self._smallest(values.arguments, failure)
+                    return self._trials.blamed(self._arguments) or failure
+                # what another part of the statement makes is no sign of this finding
+                until = min(until, time.process_time() + FOR_EXACT_S)
+        return None
 
     def _all_values(self) -> Iterator[Values]:
         catalogue = Catalogue(self._found.arguments)
