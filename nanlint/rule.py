@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nanlint.site import Report, Site
 
 Check = Callable[["Site"], Iterator["Report"]]
-KINDS = ("domain", "division", "overflow", "gradient", "loss", "training", "dtype", "complex", "data")
+KINDS = ("domain", "division", "overflow", "gradient", "loss", "training", "dtype", "precision", "complex", "data")
 SECTIONS = ("Why is this bad?", "Bad", "Good", "Known limits")
 
 
