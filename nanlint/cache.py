@@ -37,24 +37,69 @@ def digest(folders: Iterable[Path]) -> str:
     return hashlib.sha256(repr(state).encode()).hexdigest()
 
 
-class Cache:
-    """The results in one folder; `version` is a `digest`.
+class Entries:
+    """Named pieces of JSON in one folder, for processes that use it side by side.
 
-    A cache never makes a run fail: what cannot be read is absent, what cannot be written is not kept.
+    They never make a run fail: what cannot be read is absent, what cannot be written is not kept.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
-        self._folder = folder
-        self._version = version
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._writable = True
+
+    def load(self, name: str) -> Any:
+        """The entry, or None."""
+        try:
+            with open(self.folder / name, "rb") as stream:
+                return json.loads(stream.read())
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def store(self, name: str, value: object) -> None:
+        """Keep an entry, in place of the one of that name."""
+        if not self._writable:
+            return
+        file = self.folder / name
+        temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+        try:
+            self._make_folder()
+            file.parent.mkdir(exist_ok=True)
+            temporary.write_text(json.dumps(value), encoding="utf-8")
+            os.replace(temporary, file)
+        except OSError:
+            self._writable = False
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True)
+        except FileExistsError:
+            return
+        (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        (self.folder / "CACHEDIR.TAG").write_text(_TAG, encoding="utf-8")
+
+
+def entry_name(identity: object) -> str:
+    """The name of the entry of what has this `repr`."""
+    name = hashlib.sha256(repr(identity).encode("utf-8", "surrogateescape")).hexdigest()
+    return os.path.join(name[:2], name[2:] + ".json")
+
+
+class Cache:
+    """The results in one folder; `version` is a `digest`."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self.entries = Entries(folder)
+        self.version = version
         self._digests: dict[str, str] = {}
 
     def __reduce__(self) -> tuple[type[Cache], tuple[Path, str]]:
-        return Cache, (self._folder, self._version)
+        return Cache, (self.entries.folder, self.version)
 
     def get(self, path: str, data: bytes, config: Config) -> Result | None:
         """The result of checking these bytes under this path and configuration, if it is known."""
-        stored = self._load(self._entry(path, config))
+        stored = self.entries.load(self._entry(path, config))
         if not isinstance(stored, dict) or stored.get("key") != self._key(path, data, config):
             return None
         try:
@@ -84,58 +129,26 @@ class Cache:
         if result.failures:
             return
         kept = {"key": self._key(path, data, config), "looked_at": looked_at or {}, "result": _plain(result)}
-        self._store(self._entry(path, config), kept)
+        self.entries.store(self._entry(path, config), kept)
 
     def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
         """Code and name of each rule of the packs: `load` is called only where they are not known yet."""
         name = hashlib.sha256(repr([str(pack) for pack in packs]).encode()).hexdigest()
-        stored = self._load(f"rules-{name[:16]}.json")
-        if isinstance(stored, dict) and stored.get("key") == self._version:
+        stored = self.entries.load(f"rules-{name[:16]}.json")
+        if isinstance(stored, dict) and stored.get("key") == self.version:
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 return [(str(code), str(rule)) for code, rule in stored["codes"]]
         codes = load()
-        self._store(f"rules-{name[:16]}.json", {"key": self._version, "codes": codes})
+        self.entries.store(f"rules-{name[:16]}.json", {"key": self.version, "codes": codes})
         return codes
 
     def _entry(self, path: str, config: Config) -> str:
         """One entry for a file under one set of options, so that a changed file takes the place of its old self."""
-        identity = repr((os.path.abspath(path), path, _options(path, config)))
-        name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
-        return os.path.join(name[:2], name[2:] + ".json")
+        return entry_name((os.path.abspath(path), path, _options(path, config)))
 
     def _key(self, path: str, data: bytes, config: Config) -> str:
-        head = repr((self._version, path, _options(path, config))).encode("utf-8", "surrogateescape")
+        head = repr((self.version, path, _options(path, config))).encode("utf-8", "surrogateescape")
         return hashlib.sha256(head + b"\0" + data).hexdigest()
-
-    def _load(self, name: str) -> Any:
-        try:
-            with open(self._folder / name, "rb") as stream:
-                return json.loads(stream.read())
-        except (OSError, ValueError, RecursionError):
-            return None
-
-    def _store(self, name: str, value: object) -> None:
-        if not self._writable:
-            return
-        file = self._folder / name
-        temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-        try:
-            self._make_folder()
-            file.parent.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps(value), encoding="utf-8")
-            os.replace(temporary, file)
-        except OSError:
-            self._writable = False
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-
-    def _make_folder(self) -> None:
-        try:
-            self._folder.mkdir(parents=True)
-        except FileExistsError:
-            return
-        (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        (self._folder / "CACHEDIR.TAG").write_text(_TAG, encoding="utf-8")
 
 
 def clean(folder: Path) -> bool:

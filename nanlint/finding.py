@@ -63,6 +63,9 @@ class Related:
     start: Position
 
 
+Status = Literal["confirmed", "confirmed-extreme", "proved", "not-reproduced", "not-runnable"]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What running a finding's function showed; the statuses are defined in `docs/verify.md`.
@@ -71,7 +74,7 @@ class Verdict:
     fail, `script` a test that shows it; both are Python source, and empty unless the status is a confirmation.
     """
 
-    status: Literal["confirmed", "confirmed-extreme", "proved", "not-reproduced", "not-runnable"]
+    status: Status
     text: str
     witness: tuple[str, ...] = ()
     script: str = ""

@@ -164,7 +164,7 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         report = run(targets, jobs=config.jobs, cache=cache, progress=progress)
     report = replace(report, errors=tuple(dict.fromkeys((*errors, *report.errors))))
     if options["verify"]:
-        report = replace(report, findings=_verified(report, options, wanted=not quiet))
+        report = replace(report, findings=_verified(report, options, cache, wanted=not quiet))
     elif options["reproducers"]:
         raise click.UsageError("--reproducers needs --verify")
     output.complain(report, verbose=verbose, quiet=quiet)
@@ -182,13 +182,13 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     return 0 if calm and report.status == 1 else report.status
 
 
-def _verified(report: Report, options: dict[str, Any], *, wanted: bool) -> tuple[Finding, ...]:
+def _verified(report: Report, options: dict[str, Any], cache: Cache | None, *, wanted: bool) -> tuple[Finding, ...]:
     """The findings with their verdicts, those of one shard where one is asked for."""
     from nanlint.hosts import output
 
     chosen = part(report.findings, options.get("shard"))
     with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
-        findings = verified(chosen, progress, on_ray=options.get("pool") == "ray")
+        findings = verified(chosen, progress, cache=cache, on_ray=options.get("pool") == "ray")
     if options["reproducers"]:
         write_reproducers(findings, options["reproducers"])
     return findings

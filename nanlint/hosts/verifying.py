@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nanlint.finding import Finding
+
+if TYPE_CHECKING:
+    from nanlint.cache import Cache
 
 
 def shard(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -29,10 +33,14 @@ def part(findings: Sequence[Finding], which: tuple[int, int] | None) -> list[Fin
 
 
 def verified(
-    findings: Sequence[Finding], progress: Callable[[int, int], None], *, on_ray: bool = False
+    findings: Sequence[Finding],
+    progress: Callable[[int, int], None],
+    *,
+    cache: Cache | None = None,
+    on_ray: bool = False,
 ) -> tuple[Finding, ...]:
     """The findings with their verdicts. Runs their code, in child processes of this machine or of those of a Ray
-    cluster; raises click.UsageError without torch, or without Ray.
+    cluster, which use no cache; raises click.UsageError without torch, or without Ray.
     """
     if not findings:
         return ()
@@ -41,7 +49,7 @@ def verified(
     from nanlint.verify.verdicts import TorchMissing, Verifier
 
     try:
-        verifier = Verifier()
+        verifier = Verifier(cache=cache)
     except TorchMissing as missing:
         raise click.UsageError(str(missing)) from None
     judged = []

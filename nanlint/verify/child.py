@@ -14,11 +14,13 @@ import json
 import os
 import runpy
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nanlint.verify.dependencies import fingerprints
 from nanlint.verify.isolate import confine
 from nanlint.verify.script import STILL
 
@@ -29,6 +31,7 @@ def main(read: int, write: int) -> None:
     """Answer questions, a line of JSON each, until the channel closes."""
     scratch = Path.cwd()
     confine.end_with(write)
+    start = time.time()
     import torch
 
     from nanlint.verify.search import load, search
@@ -49,6 +52,7 @@ def main(read: int, write: int) -> None:
                 confined = True
             function = load if kind == "import" else search
             answer = _guarded(functools.partial(function, **question))
+            answer["files"] = fingerprints(confine.files_read(), scratch, start)
         os.chdir(scratch)
         _say(write, answer)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from nanlint.cache import Cache
 from nanlint.finding import Finding, Verdict
 from nanlint.run import rules_of
 from nanlint.verify.isolate.worker import Lost, Worker
 from nanlint.verify.place import module_of
+from nanlint.verify.verdict_cache import VerdictCache
 
 # The kinds of rules that a proof of finite values answers.
 OF_VALUES = ("domain", "division", "overflow", "loss")
@@ -43,11 +45,12 @@ class Verifier:
     Findings of one folder of modules should follow each other: for another, the searching child is started anew.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, cache: Cache | None = None) -> None:
         """Raises TorchMissing."""
         if importlib.util.find_spec("torch") is None:
             raise TorchMissing("torch is not installed here: pip install 'nanlint[verify]'")
         self._limits = limits or Limits()
+        self._known = VerdictCache(cache, repr(self._limits)) if cache else None
         self._folder = tempfile.TemporaryDirectory(prefix="nanlint-verify-", ignore_cleanup_errors=True)
         self._scratch = Path(self._folder.name).resolve()
         self._searcher = Worker(CHILD, self._scratch)
@@ -74,8 +77,17 @@ class Verifier:
 
     def verdict(self, finding: Finding) -> Verdict:
         """Never raises for what the user's code does."""
+        if self._known and (known := self._known.get(finding)):
+            return known
+        verdict, files = self._searched(finding)
+        if self._known:
+            self._known.put(finding, verdict, files)
+        return verdict
+
+    def _searched(self, finding: Finding) -> tuple[Verdict, dict[str, str] | None]:
+        """A verdict, and the files that it rests on; None where the next run shall try again."""
         if reason := self.prepare(finding):
-            return Verdict("not-runnable", reason)
+            return Verdict("not-runnable", reason), None
         path = Path(finding.path).resolve()
         where = self._where(path)
         try:
@@ -93,14 +105,16 @@ class Verifier:
             answer = self._searcher.ask(question, self._limits.search_s)
         except Lost as lost:
             self._imports.clear()
-            return Verdict("not-runnable", str(lost))
+            return Verdict("not-runnable", str(lost)), None
+        files = answer["files"]
         if "reason" in answer:
-            return Verdict("not-runnable", answer["reason"])
+            return Verdict("not-runnable", answer["reason"]), files
         if "script" not in answer:
             if "proved" in answer and _is_of_values(finding):
-                return Verdict("proved", answer["proved"])
-            return Verdict("not-reproduced", _tried(answer))
-        return self._confirmed(answer)
+                return Verdict("proved", answer["proved"]), files
+            return Verdict("not-reproduced", _tried(answer)), files
+        verdict = self._confirmed(answer)
+        return verdict, files if verdict.is_confirmed else None
 
     def _where(self, path: Path) -> dict[str, str]:
         """How to import a file, in a child that has imported nothing from other folders."""

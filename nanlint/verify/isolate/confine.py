@@ -53,6 +53,11 @@ def new_call() -> None:
         watch.started = 0
 
 
+def files_read() -> set[str]:
+    """The files that Python was asked to open for reading, whether they are there or not."""
+    return {path for watch in _watches for path in watch.read}
+
+
 def end_with(channel: int) -> None:
     """End this process when the other end of `channel` closes, lest a loop without end outlive a killed parent."""
     threading.Thread(target=_wait_for_end, args=(channel,), daemon=True).start()
@@ -78,12 +83,15 @@ class _Watch:
         self._allowed = (os.path.join(os.path.realpath(scratch), ""), *_OPEN_TO_ALL)
         self._process = os.getpid()
         self.started = 0
+        self.read: set[str] = set()
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, _, flags = arguments
             if isinstance(flags, int) and flags & _WRITING:
                 self._check(path)
+            elif isinstance(path, (str, bytes)):
+                self.read.add(os.path.abspath(os.fsdecode(path)))
         elif event in _CHANGING:
             for number in _CHANGING[event]:
                 self._check(arguments[number])
