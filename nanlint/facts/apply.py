@@ -9,6 +9,7 @@ from nanlint.facts import autocast, emptiness, masking, needs
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
 from nanlint.facts.parts import FACTORS, parts
+from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
 from nanlint.facts.scalars import as_kernels_see
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
@@ -91,7 +92,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
     dtype = result_dtype(op, values, frame.session.default_dtype)
     args = Operands(as_kernels_see(op.name, values, dtype))
     range_ = op.shape(args)
-    reach = _reach(op, inputs, range_)
+    reach = reached(op, inputs, range_)
     refined = refine(frame, op, values, range_, reach)
     own_reason = False
     if refined is not None:
@@ -247,7 +248,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
         ident=frame.session.fresh(),
         dtype=dtypes.pop() if len(dtypes) == 1 else None,
         grad=grads.pop() if len(grads) == 1 else None,
-        because=next((v.because for v in flat if v.because), None),
+        because=next((v.because for v in flat if v.because and (range_ is not None or v.range is None)), None),
         hazards=frozenset().union(*(v.hazards for v in flat)),
         slopes=frozenset().union(*(v.slopes for v in flat)),
         const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
@@ -266,40 +267,10 @@ def _is_at_end(value: Value, whole: Interval | None) -> bool:
     return value.range.lo == whole.lo or value.range.hi == whole.hi
 
 
-def _reach(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
-    if range_ is None:
-        # numbers from elsewhere are sizes and settings, not data
-        nothing = Confidence.POSSIBLE if inputs else Confidence.LIKELY
-        return min(Confidence.LIKELY, *([v.reach for v in inputs if v.kind != "number"] or [nothing]))
-    if op.name not in PASSES:
-        if op.name in CARRIES:
-            # no surer than the elements themselves
-            # the larger of two is at the lower end only where both are
-            most = min if op.name in ("max", "maximum") else max
-            return min(op.attains, most((v.reach for v in inputs if v.kind != "number"), default=op.attains))
-        return op.attains
-    if any(v.range is None for v in inputs) and op.name == "pow":
-        return Confidence.POSSIBLE
-    varying = [v.reach for v in inputs if v.range is not None and v.range.point is None]
-    if not varying:
-        return min((v.reach for v in inputs), default=op.attains)
-    return varying[0] if len(varying) == 1 else min(Confidence.LIKELY, *varying)
-
-
 OPERATORS = frozenset(
     {"add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "neg", "eq", "ne", "lt", "le", "gt", "ge"}
 )
 MAKERS = frozenset({"tensor", "as_tensor"})
-CARRIES = frozenset(
-    """minimum maximum min max amin amax sum mean prod abs sort topk median cumsum flip roll gather take index_select
-    unbind chunk split diagonal t repeat expand_as repeat_interleave""".split()
-)
-# the result is at an end of its range exactly when the one varying input is
-PASSES = frozenset(
-    """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
-    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
-    tensor as_tensor""".split()
-)
 
 
 def _kind(op: Op, values: Mapping[str, Value]) -> Kind:

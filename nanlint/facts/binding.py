@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from nanlint.facts import nested
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
@@ -21,8 +23,17 @@ RENAMED = {
 }  # fmt: skip
 
 
-def bind_op(frame: Frame, op: Op, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> dict[str, Operand]:
-    """Operands by parameter name; more positional ones than the op has parameters are dropped, but for sizes."""
+def bind_op(
+    frame: Frame,
+    op: Op,
+    positional: Sequence[Operand],
+    keywords: Mapping[str, Operand],
+    unpacking: cst.CSTNode | None = None,
+) -> dict[str, Operand]:
+    """Operands by parameter name; more positional ones than the op has parameters are dropped, but for sizes.
+
+    Where `unpacking`, the call, has `*limits` of which nothing is known, these may give what else is not given.
+    """
     bound = dict(zip(op.parameters, positional, strict=False))
     if len(positional) > len(op.parameters) and op.parameters and op.parameters[-1] in SIZES:
         bound[op.parameters[-1]] = _as_tuple(frame, positional[len(op.parameters) - 1 :])
@@ -31,6 +42,10 @@ def bind_op(frame: Frame, op: Op, positional: Sequence[Operand], keywords: Mappi
     first = op.parameters[0] if op.parameters else None
     if first is not None and first in bound and next(iter(bound)) != first:
         bound = {first: bound.pop(first), **bound}
+    if bound and isinstance(unpacking, cst.Call) and any(arg.star == "*" for arg in unpacking.args):
+        for name in op.parameters:
+            if name not in SIZES and name != "dtype":
+                bound.setdefault(name, Operand(frame.unknown(), unpacking))
     return bound
 
 

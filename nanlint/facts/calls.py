@@ -168,7 +168,7 @@ def dotted_call(
     if op is None:
         return foreign(frame, name, positional, keywords, node)
     numpy = name.startswith("numpy.")
-    bound = bind_op(frame, op, positional, keywords)
+    bound = bind_op(frame, op, positional, keywords, node if starred else None)
     if not bound and op.parameters and op.parameters[0] == "input":
         return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
     bound = gathered(frame, op, bound)
@@ -230,7 +230,7 @@ def method_call(
         tensorial = name in ARRAY_METHODS or name in tensor_only_methods()
         if tensorial:
             know_tensor(frame, value)
-        bound = bind_op(frame, op, [base, *positional], keywords)
+        bound = bind_op(frame, op, [base, *positional], keywords, node if starred else None)
         result = apply(frame, op, bound, node)
         if value.kind == "unknown" and not tensorial and result.kind == "tensor":
             result = result.but(kind="unknown")

@@ -8,6 +8,7 @@ its word.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -119,7 +120,11 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
         return not only_underflows(session, value)
     if op == "sub":
         left = value.arg("input")
-        return left is None or left.kind != "number" or _all_can(session, value, depth, can_be_zero)
+        if left is None or left.kind != "number":
+            return True
+        # `1 + eps - x` is a guard of its own
+        guarded = left.number is not None and 0 < left.number - math.floor(left.number) <= 0.01
+        return not guarded and _all_can(session, value, depth, can_be_zero)
     if op == "add":
         # what is added is a guard, or makes a zero a coincidence
         if any(_is_offset(part, value.dtype) for part in value.made_by.args.values()):
@@ -144,7 +149,12 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
 
 
 def _is_offset(part: Value, dtype: str | None) -> bool:
-    """A positive number that is still one beside what it is added to; one that is not known is taken for one."""
+    """A positive number that is still one beside what it is added to; one that is not known is taken for one, and so
+    is a multiple of one, such as `classes * eps`.
+    """
+    left, right = part.arg("input"), part.arg("other")
+    if part.op == "mul" and part.kind == "unknown" and left is not None and right is not None:
+        return any(factor.number is not None and _is_offset(factor, dtype) for factor in (left, right))
     if part.kind != "number" or part.number is None:
         return part.kind == "number"
     return part.number > 0 and round_to(exactly(part.number), dtype or "float32").lo > 0

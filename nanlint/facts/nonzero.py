@@ -37,6 +37,15 @@ def _magnitude_of(value: Value) -> Value:
     return inner if inner is not None and (tested or made.op == "abs" or is_square(made)) else made
 
 
+def are_steps_apart(left: Value, right: Value) -> bool:
+    """`grid[1]` and `grid[0]` of a `linspace` or `arange`, whose elements all differ."""
+    one, other = left.arg("element"), right.arg("element")
+    grid, same_grid = first_arg(left), first_arg(right)
+    if one is None or other is None or grid is None or same_grid is None or one.number == other.number:
+        return False
+    return grid.ident == same_grid.ident and strip_views(grid).op in ("linspace", "arange", "logspace")
+
+
 def are_shares_of_one(left: Value, right: Value) -> bool:
     """`same / predicted` and `same / wanted`: both have the sign of what they are shares of, which is not zero."""
     above, other = _numerator(left), _numerator(right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nanlint.facts.relations import SUMS, VIEWS, first_arg, reduction_of
 from nanlint.facts.value import Application, Value
+from nanlint.interval import UNIT, Interval
 
 PICKS = VIEWS | frozenset(
     """gather take take_along_dim index_select select masked_select split chunk unbind tensor_split diagonal flip roll
@@ -60,6 +61,26 @@ def complement_of(value: Value) -> Value | None:
             if _is_one(one) and other.op == "neg":
                 return first_arg(other)
     return None
+
+
+def mixed(left: Value, right: Value) -> Interval | None:
+    """What `w * x + (1 - w) * y` lies between, if that is what is added; a weight of which nothing is known is taken
+    for what its author takes it for.
+    """
+    for one, other in _factors(left):
+        for rest, another in _factors(right):
+            for weight, kept in ((one, rest), (rest, one)):
+                of = complement_of(kept)
+                if of is None or of.ident != weight.ident or other.range is None or another.range is None:
+                    continue
+                if weight.range is None or weight.range.within(UNIT):
+                    return other.range.join(another.range)
+    return None
+
+
+def _factors(value: Value) -> tuple[tuple[Value, Value], ...]:
+    left, right = value.arg("input"), value.arg("other")
+    return ((left, right), (right, left)) if value.op == "mul" and left is not None and right is not None else ()
 
 
 def _is_one(value: Value) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts.masking import fills
 from nanlint.facts.nonzero import (
     are_shares_of_one,
+    are_steps_apart,
     counts_all,
     has_nonzero_rows,
     is_one_where_zero,
@@ -15,6 +16,7 @@ from nanlint.facts.nonzero import (
     number_of,
     sum_of_scaled,
 )
+from nanlint.facts.probabilities import mixed
 from nanlint.facts.relations import (
     LARGEST,
     NORMS,
@@ -107,6 +109,8 @@ def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         return FINITE_NONNEGATIVE, Confidence.LIKELY
     if is_at_most(left, right):
         return FINITE_NONPOSITIVE, Confidence.CERTAIN
+    if are_steps_apart(left, right):
+        return NONZERO, reach
     if same(reduction_of(right, SMALLEST), left):
         return FINITE_NONNEGATIVE, Confidence.CERTAIN
     lse = reduction_of(right, frozenset({"logsumexp"}))
@@ -156,6 +160,8 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
     if are_shares_of_one(left, right) or (f"or {right.ident}", left.ident) in frame.env.marks:
         return (NONZERO if range_ is None else range_.without_zero()), reach
+    if (between := mixed(left, right)) is not None:
+        return between, Confidence.LIKELY
     if counts_all(left, right) or counts_all(right, left):
         return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
     # a number beside a quantity of unknown size is taken for the guard that it nearly always is
@@ -287,11 +293,8 @@ def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     base, exponent = values.get("input"), values.get("exponent")
     if base is None or exponent is None or exponent.number is None or base.kind == "number" or base.is_complex:
         return None
-    if exponent.number > 0 and exponent.number % 2 == 0:
-        if base.range is None:
-            return FINITE_NONNEGATIVE, Confidence.LIKELY
-        return None
-    return None
+    even = exponent.number > 0 and exponent.number % 2 == 0
+    return (FINITE_NONNEGATIVE, Confidence.LIKELY) if even and base.range is None else None
 
 
 def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:

@@ -59,9 +59,10 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode)
     value = base.value
     key = ("index", value.ident, *(i.ident for i in indices))
     masks = [i for i in indices if emptiness.is_mask(i)]
+    element = {"element": indices[0]} if len(indices) == 1 and indices[0].number is not None else {}
     picked = value.but(
         ident=frame.session.intern(key),
-        made_by=Application("index", {"input": value}, frame.place(node)),
+        made_by=Application("index", {"input": value, **element}, frame.place(node)),
         items=None,
         tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nanlint.ops.define import op
 from nanlint.ops.op import Op
-from nanlint.ops.reductions import layer, mean_like, mixture, with_initial
+from nanlint.ops.reductions import layer, mean_like, mixture, mixture_of_all, with_initial
 from nanlint.ops.shapes import nothing, padded, same, with_zero
 
 WEIGHTED = "input weight bias"
@@ -93,7 +93,7 @@ OPS: tuple[Op, ...] = (
     op("mv", "TM", mixture("input", "other"), "input other"),
     op("dot", "TMN", mixture("input", "other"), "input other", aliases="inner", also="T.vdot M.vdot L.vecdot"),
     op("outer", "TMN", mixture("input", "other"), "input other", also="T.ger M.ger"),
-    op("einsum", "TN", nothing, "equation input other third", dtype="promote"),
+    op("einsum", "TN", mixture_of_all, "equation input other third fourth", dtype="promote"),
     op("addmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("addmv", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),
     op("addbmm", "TMI", with_initial(mixture("mat1", "mat2"), "input"), "input mat1 mat2"),

@@ -85,6 +85,11 @@ def mixture(*parameters: str) -> Shape:
     return shape
 
 
+def mixture_of_all(call: Call) -> Interval | None:
+    """As `mixture`, of as many arguments as are given: those of einsum."""
+    return mixture(*(name for name in ("input", "other", "third", "fourth") if call.given(name)))(call)
+
+
 def layer(*parameters: str) -> Shape:
     """A layer with weights of its own: finite, unless an input is not."""
 

@@ -1,0 +1,54 @@
+"""How sure it is that real runs get to the ends of a range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nanlint.finding import Confidence
+
+if TYPE_CHECKING:
+    from nanlint.facts.value import Value
+    from nanlint.interval import Interval
+    from nanlint.ops.op import Op
+
+CARRIES = frozenset(
+    """minimum maximum min max amin amax sum mean prod abs sort topk median cumsum flip roll gather take index_select
+    unbind cumprod cummax cummin chunk split diagonal t repeat expand_as repeat_interleave""".split()
+)
+# the result is at an end of its range exactly when the one varying input is
+PASSES = frozenset(
+    """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
+    where masked_fill clone detach contiguous transpose permute squeeze unsqueeze expand flatten index gather cat stack
+    tensor as_tensor""".split()
+)
+
+
+def reached(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
+    """How sure it is that the result gets to the ends of `range_`, by what is known of the operands."""
+    if range_ is None:
+        # numbers from elsewhere are sizes and settings, not data
+        nothing = Confidence.POSSIBLE if inputs else Confidence.LIKELY
+        return min(Confidence.LIKELY, *([v.reach for v in inputs if v.kind != "number"] or [nothing]))
+    if op.name not in PASSES:
+        if op.name in CARRIES:
+            # no surer than the elements themselves
+            # the larger of two is at the lower end only where both are
+            most = min if op.name in ("max", "maximum") else max
+            return min(op.attains, most((v.reach for v in inputs if v.kind != "number"), default=op.attains))
+        return op.attains
+    if any(v.range is None for v in inputs) and op.name == "pow":
+        return Confidence.POSSIBLE
+    if op.name in ("add", "sub") and _is_rounded_to_end(inputs, range_):
+        return Confidence.POSSIBLE
+    varying = [v.reach for v in inputs if v.range is not None and v.range.point is None]
+    if not varying:
+        return min((v.reach for v in inputs), default=op.attains)
+    return varying[0] if len(varying) == 1 else min(Confidence.LIKELY, *varying)
+
+
+def _is_rounded_to_end(inputs: list[Value], range_: Interval) -> bool:
+    """`1 - x` of a positive x is 1 where x is too small to count, for which nothing but the format of floats speaks."""
+    ends = [end for end, is_open in ((range_.lo, range_.lo_open), (range_.hi, range_.hi_open)) if not is_open]
+    numbers = [v.number for v in inputs if v.number]
+    positive = [v.range.lo_open and v.range.lo == 0 for v in inputs if v.range is not None and v.number is None]
+    return len(numbers) == len(positive) == 1 and positive[0] and abs(numbers[0]) in map(abs, ends)
