@@ -195,7 +195,7 @@ def dotted_call(
     if strange or (numpy and result.is_complex):
         return result.but(grad=False, dtype=None, range=None)
     if numpy and result.kind in ("tensor", "unknown"):
-        all_numbers = all(o.value.kind == "number" for o in bound.values())
+        all_numbers = all(o.value.kind == "number" or o.value.op == "shape" for o in bound.values())
         result = result.but(
             grad=False,
             dtype=result.dtype or "float64",
