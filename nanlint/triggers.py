@@ -84,6 +84,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
+    # of gradients; elsewhere it is the cure that somebody chose
+    "nan_to_num": ("nan_to_num nan_to_num_", (r"\.grad\b",)),
     "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]\w*")

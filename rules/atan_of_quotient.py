@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, NONZERO, POSSIBLE, Report, Site, picked, rule
+from nanlint.api import LIKELY, NONZERO, POSSIBLE, Report, Site, picked, rule, strip_views
 
 
 @rule(
@@ -46,7 +46,8 @@ def atan_of_quotient(site: Site) -> Iterator[Report]:
     confidence = site.doubt(divisor, NONZERO) if divisor is not None else None
     if divisor is None or confidence is None or quotient.made_by is None:
         return
-    if confidence is POSSIBLE and divisor.range is None and site.is_tensor(divisor):
+    plain = strip_views(divisor).op in ("", "sub")
+    if confidence is POSSIBLE and plain and site.is_tensor(divisor):
         # an angle is taken of directions, and the vertical is one of them
         confidence = LIKELY
     yield site.report(

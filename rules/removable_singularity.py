@@ -19,9 +19,9 @@ def removable_singularity(site: Site) -> Iterator[Report]:
     ## Why is this bad?
 
     `sin(x) / x`, `(1 - cos(x)) / x**2`, `expm1(x) / x` and their like are smooth, and `nan` at exactly 0: for a
-    rotation by no angle, a time step of 0, two equal directions. A mask behind the division keeps the `nan` in the
-    gradient. Take a function that knows the limit, as `torch.sinc` does, or a series where x is small, chosen by `where` before
-    the division and behind it. An eps in the divisor alone makes the value 0 where it should be 1.
+    rotation by no angle, a time step of 0, equal directions. A mask behind the division keeps the `nan` in the
+    gradient. Take a function that knows the limit, as `torch.sinc` does, or a series where x is small, chosen by
+    `where` before the division and behind it. An eps in the divisor alone makes the value 0 where it should be 1.
 
     ## Bad
 

@@ -21,6 +21,7 @@ from nanlint.facts.value import Operand, Value
 
 CHECKS = re.compile(r"(?i)check|assert|require|ensure|expect|valid|verify")
 CONDITIONS = (cst.Comparison, cst.BooleanOperation, cst.BinaryOperation, cst.Call)
+WITHOUT_GRAD = {"no_grad": True, "inference_mode": True, "enable_grad": False}
 
 
 def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]) -> bool:
@@ -236,12 +237,11 @@ def _with(frame: Frame, node: cst.With) -> bool:
     for item in node.items:
         context = frame.evaluate(item.item)
         name = _context_name(item.item)
-        if name in ("no_grad", "inference_mode"):
-            frame.no_grad = True
-        elif name == "enable_grad":
-            frame.no_grad = False
+        if name in WITHOUT_GRAD:
+            frame.no_grad = WITHOUT_GRAD[name]
         elif context.kind == "instance" or context.alternatives:
             frame.autocast = autocast.entered(context, frame.autocast)
+            training.observe_context(frame, context, item.item)
         if item.asname is not None:
             assign(frame, item.asname.name, context if context.kind not in ("name", "file") else frame.unknown())
     goes_on = frame.execute(node.body)

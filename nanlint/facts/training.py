@@ -51,7 +51,7 @@ class Event:
 
     `word` is one of scale, backward, unscale, clip, step, update, zero_grad, hook (on gradients, and it limits them),
     option (a clip in a branch not taken), wrapped (a call that clips by an argument), skip (a branch left because of
-    a NaN), trainer, scheduled.
+    a NaN), half (autocast to float16 begins), trainer, scheduled.
     `receiver` is what the method was called on (for skip: what was tested), `first` the first argument.
     `loops` are the loops around and `arms` the branches, outermost first, `calls` the calls that led here.
     `detail`: for trainer whether it clips (None: unknown); for clip whether its name says that it works on gradients.
@@ -161,7 +161,7 @@ def _word(
         is_lightning = full.startswith(("lightning", "pytorch_lightning"))
         return ("trainer", _trainer_clips(keywords, node)) if is_lightning else (None, None)
     if CLIPS.search(lowered) and name[:1].islower() | name.startswith("_") and not READS.match(lowered):
-        if any(_is_infinite(o.value) for o in (*positional[1:], *keywords.values())):
+        if any(o.value.number in (math.inf, -math.inf) for o in (*positional[1:], *keywords.values())):
             return None, None
         return ("hook" if PREPARES.match(lowered) else "clip"), "grad" in lowered
     if name in ("backward", "manual_backward"):
@@ -171,7 +171,7 @@ def _word(
         return "scale", None
     if name in ("unscale_", "unscale_gradients"):
         return "unscale", None
-    if name == "update" and receiver.kind in ("scaler", "unknown") and not positional:
+    if name == "update" and (receiver.kind == "scaler" or receiver.kind == "unknown" and not positional):
         return "update", None
     if name == "zero_grad":
         return (None if followed else "zero_grad"), None
@@ -193,10 +193,6 @@ def _trainer_clips(keywords: Mapping[str, Operand], node: cst.Call) -> bool | No
     if given is not None:
         return not (given.value.kind == "none" or given.value.is_literal and not given.value.const)
     return None if any(a.star == "**" for a in node.args) else False
-
-
-def _is_infinite(value: Value) -> bool:
-    return value.number is not None and math.isinf(value.number)
 
 
 def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand]) -> str | None:
@@ -257,6 +253,13 @@ def observe_store(frame: Frame, target: cst.BaseExpression, value: Value) -> Non
         args = list(value.made_by.args.values())
         if not any(a.op == "grad" for a in args[:1]) and any(carries_gradient(a) for a in args[1:]):
             note(frame, "step", target, value, None, "manual")
+
+
+def observe_context(frame: Frame, context: Value, node: cst.BaseExpression) -> None:
+    """Note that what follows is computed in float16, if `with context` surely says so."""
+    begun = context.kind == "instance" and isinstance(context.ref, tuple) and context.ref[0] == "autocast"
+    if begun and frame.session.trains and context.ref[1] is not None and context.ref[1].dtype == "float16":
+        note(frame, "half", node, context)
 
 
 def _by_literal(value: Value) -> bool:
