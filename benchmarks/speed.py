@@ -85,7 +85,7 @@ def tools(files: tuple[SourceFile, ...]) -> list[Tool]:
         Tool(LIBCST, libcst, "libcst.parse_module of each file", parse, files, {}),
         Tool(
             NANLINT,
-            f"{_version(sys.executable, 'nanlint')} ({_commit()})",
+            f"{_version(sys.executable, 'nanlint')} ({commit()})",
             f"nanlint {nanlint}",
             (sys.executable, "-m", "nanlint", *nanlint.split()),
             files,
@@ -126,7 +126,7 @@ def _version(python: str, distribution: str) -> str:
     return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, env=env).stdout.strip()
 
 
-def _commit() -> str:
+def commit() -> str:
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,12 +224,18 @@ def test_one_finding_of_each_function_is_drawn(tmp_path: Path) -> None:
     assert chosen == verify.drawn([(package, each) for each in found], 9, seed=1)
 
 
+def cells(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+
+
 def test_the_shares_of_verdicts_are_counted() -> None:
     place = Position(1, 1)
 
     def judged(package: str, verdict: Verdict) -> verify.Judged:
         return verify.Judged(
-            package, Finding("NAN101", "r", "m", "p", place, place, Confidence.LIKELY, verdict=verdict), 2
+            packages.Package(package),
+            Finding("NAN101", "r", "m", "p", place, place, Confidence.LIKELY, verdict=verdict),
+            2,
         )
 
     text = verify.report(
@@ -238,7 +245,41 @@ def test_the_shares_of_verdicts_are_counted() -> None:
             judged("two", Verdict("not-reproduced", "9 calls")),
         ]
     )
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    assert ["one", "2", "50%", "1", "0", "0", "1"] in rows
-    assert ["all", "3", "67%", "1", "0", "1", "1"] in rows
+    rows = cells(text)
+    assert ["one", "2", "50%", "1", "0", "0", "0", "1"] in rows
+    assert ["all", "3", "67%", "1", "0", "0", "1", "1"] in rows
+    assert "- pass: the line is reached in 67% of the functions; at least 65%" in text
     assert ["import", "1"] in rows
+
+
+def test_what_readers_judged_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANLINT_BENCH_CACHE", str(tmp_path))
+    package = packages.Package("timm==1.0.31")
+    path = tmp_path / "packages" / "timm-1.0.31" / "timm" / "loss" / "jsd.py"
+    path.parent.mkdir(parents=True)
+    place = [Position(row, 1) for row in range(9)]
+    found = [(package, Finding("NAN101", "r", "m", str(path), place[r], place[r], Confidence.LIKELY)) for r in (3, 4)]
+    text = """
+| package | place | rule | confidence | verdict | why |
+|---|---|---|---|---|---|
+| timm | `loss/jsd.py:3` | NAN101 | likely | benign | said twice |
+| timm | `loss/jsd.py:4` | NAN201 | likely | real | another rule |
+| timm | `loss/jsd.py:5` | NAN101 | likely | wrong | not made any more |
+| timm | `loss/jsd.py:3` | NAN101 | likely | benign | said twice |
+"""
+    assert verify.read_before(text, found) == [("benign", *found[0])]
+    judged = verify.Judged(package, replace(found[0][1], verdict=Verdict("confirmed", "result is nan")), 1)
+    rows = cells(verify.beside_readers([("benign", judged)]))
+    assert ["benign", "1", "0", "0", "0", "0"] in rows
+    assert ["real", "0", "0", "0", "0", "0"] in rows
+
+
+def test_a_second_copy_in_a_wheel_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NANLINT_BENCH_CACHE", str(tmp_path))
+    package = packages.Package("timm==1.0.31")
+    for folder in ("timm", "build/lib/timm"):
+        made = tmp_path / "packages" / "timm-1.0.31" / folder
+        made.mkdir(parents=True)
+        (made / "__init__.py").write_text("import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n", "utf-8")
+    (finding,) = verify.importable(package)
+    assert finding.path == str(package.folder / "timm" / "__init__.py")
