@@ -12,8 +12,8 @@ def scaler_bypassed(site: Site) -> Iterator[Report]:
 
     `scaler.scale(loss).backward()` makes gradients that are 65536 times too large, on purpose: `scaler.step(optimizer)`
     divides them again and leaves the step out where one is Inf. `optimizer.step()` does neither. SGD moves the weights
-    65536 times too far; Adam, which is blind to the scale, takes in the first Inf as NaN. An `update()` behind it raises,
-    since no `step()` of the scaler has looked for Inf.
+    65536 times too far; Adam, which is blind to the scale, takes in the first Inf as NaN. An `update()` behind it
+    raises, since no `step()` of the scaler has looked for Inf.
 
     ## Bad
 
