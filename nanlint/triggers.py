@@ -36,6 +36,10 @@ IN_HALF = frozenset(
     index_fill masked_fill clamp clamp_min clamp_max hardtanh threshold pad rsub mean nanmean nansum normalize
     cosine_similarity""".split()
 )
+# nor these, unless they are told to do without an eps
+NORMALISING = frozenset(
+    "layer_norm batch_norm group_norm rms_norm normalize cosine_similarity gaussian_nll_loss".split()
+)
 # by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
 # that start with a literal are found fast, an alternation is not.
 SITES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -84,6 +88,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
+    "module-made": ("eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),
     # of gradients; elsewhere it is the cure that somebody chose
     "nan_to_num": ("nan_to_num nan_to_num_", (r"\.grad\b",)),
     "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
@@ -141,7 +146,7 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     words: set[str] = set()
     quiet = SILENT | LAYERS
     if "complex-backward" not in listened:
-        quiet |= IN_HALF if masks else IN_HALF | MASKABLE
+        quiet |= IN_HALF | NORMALISING if masks else IN_HALF | NORMALISING | MASKABLE
     for op in LINES:
         if op.name in listened - quiet:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from nanlint.facts.apply import record
 from nanlint.facts.functions import Instance
 from nanlint.facts.value import Application, Module, Operand, Value
 
@@ -35,7 +36,10 @@ def construct(
         children = tuple(listed)
         if last == "ModuleList":
             return Value("tuple", ident=frame.session.fresh(), items=children or None)
-    return Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))
+    made = Value("module", ident=frame.session.fresh(), ref=Module(name, op, given, children))
+    if op is not None and "eps" in given and "module-made" in frame.session.listened:
+        record(frame, "module-made", given, given["eps"].node, made, op.name)
+    return made
 
 
 def output_of_part(
