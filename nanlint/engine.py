@@ -13,10 +13,11 @@ from nanlint.facts.callers import drop_covered
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
+from nanlint.following import callers, drivers
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Modules, Source, SourceError
-from nanlint.triggers import callers, drivers, mentioned, triggers
+from nanlint.triggers import mentioned, triggers
 
 RECURSION_LIMIT = 6000
 
@@ -63,7 +64,7 @@ def _check(
     source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool, modules: Modules | None
 ) -> Result:
     by_op: dict[str, list[Rule]] = {}
-    for rule in mentioned(rules, source.index.definitions):
+    for rule in mentioned(rules, source):
         for op in rule.at:
             by_op.setdefault(op, []).append(rule)
     with closing(new_session(source, frozenset(by_op), modules)) as session:

@@ -28,8 +28,38 @@ class _Held:
     digest: str = ""
 
 
-_held: OrderedDict[str, _Held] = OrderedDict()
-"""The files that were checked or imported last, by absolute path; the one that was used last stands last."""
+class _Shelf:
+    """The files that were checked or imported last, by absolute path, up to MAX_HELD_BYTES of them."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._size = 0
+
+    def get(self, path: str) -> _Held | None:
+        return self._held.get(path)
+
+    def use(self, path: str) -> None:
+        """Of all files this one was used last."""
+        self._held.move_to_end(path)
+
+    def put(self, path: str, held: _Held) -> _Held:
+        before = self._held.get(path)
+        self._size += held.size - (before.size if before is not None else 0)
+        self._held[path] = held
+        return held
+
+    def drop(self, path: str) -> None:
+        self._size -= self._held.pop(path).size
+
+    def shorten(self) -> None:
+        """Let go of the files that were used longest ago, as far as they are too many."""
+        while self._size > MAX_HELD_BYTES:
+            _, oldest = self._held.popitem(last=False)
+            self._size -= oldest.size
+            _close(oldest)
+
+
+_shelf = _Shelf()
 
 
 def digest_of(data: bytes) -> str:
@@ -53,15 +83,16 @@ class Project:
 
     def open(self, data: bytes, path: str) -> Source:
         """The file that is checked, with its index where it has been imported before. Raises SourceError."""
-        held = _held.get(self._path)
+        held = _shelf.get(self._path)
         if held is not None and held.source is not None and held.source.data == data:
             self._checked = held.source
             self._checked.path = path
-            _held.move_to_end(self._path)
+            _shelf.use(self._path)
             return self._checked
         self._checked = Source(data, path)
         if held is not None:
-            _close(_held.pop(self._path))
+            _shelf.drop(self._path)
+            _close(held)
         return self._checked
 
     def find(self, name: str, asker: Source) -> Source | None:
@@ -75,14 +106,11 @@ class Project:
         """Let go of the files that were used longest ago; the others are kept for the next check."""
         if self._checked is not None:
             self._checked.forget_trees()
-            _held.setdefault(self._path, _Held(self._checked, len(self._checked.data)))
+            if _shelf.get(self._path) is None:
+                _shelf.put(self._path, _Held(self._checked, len(self._checked.data)))
         self._checked = None
         self._found.clear()
-        size = sum(held.size for held in _held.values())
-        while size > MAX_HELD_BYTES:
-            _, oldest = _held.popitem(last=False)
-            size -= oldest.size
-            _close(oldest)
+        _shelf.shorten()
 
     def _find(self, folder: str, name: str) -> Source | None:
         body = name.lstrip(".")
@@ -130,12 +158,12 @@ class Project:
         try:
             stat = os.stat(path)
             stamp = (stat.st_mtime_ns, stat.st_size)
-            held = _held.get(path)
+            held = _shelf.get(path)
             if held is None or held.stamp != stamp:
-                held = _held[path] = _read_again(path, stamp, held)
+                held = _shelf.put(path, _read_again(path, stamp, held))
         except OSError:
             return None
-        _held.move_to_end(path)
+        _shelf.use(path)
         self.looked_at[path] = held.digest
         return held.source
 

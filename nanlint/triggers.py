@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from nanlint.ops.names import NAMESPACES, is_absent
 
 if TYPE_CHECKING:
     from nanlint.rule import Rule
-    from nanlint.source import Definition, Source
+    from nanlint.source import Source
     from nanlint.source.index import Index
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
@@ -63,16 +63,6 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "optimizer": (
         "", (r"optim\.\w*\(", r"SGD\w*\(", r"Ada\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
     ),
-    "loop-growth": (
-        "for while",
-        (
-            (r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
-            r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
-            r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))"),
-            r"\.(?:square_|pow_)\(",
-            r"\b(\w+)\.mul_\(\s*\1\b",
-        ),
-    ),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
         "",
@@ -81,7 +71,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\bself\.\w+\(", r"(?<![A-Za-z])(?i:act|loss|criterion|model|net)\w*\(",
         ),
     ),
-    "normal": ("normal", (r"\bnormal\(",)),  # nn.init.normal_ is in every other file
+    "normal": ("normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
     "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=")),
     "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
@@ -94,26 +84,39 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]\w*")
-CALLED = re.compile(r"([A-Za-z]\w*)\(")
+APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
+LOOPS = frozenset(("for", "while"))
+MULTIPLIES = re.compile(r"\*|@|pow|square|mul|mm\(")
+GROWTH = re.compile(
+    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
+    r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
+    r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))|\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\2\b",
+    re.MULTILINE,
+)
+# where what comes out of a name is used: called, but for a method of its own, or taken out of a module
+CALL = re.compile(r"\s*\(")
+OWN = ("def ", "self.", "super().")
+DOTTED = re.compile(r"(?:\w+\.)+\Z")
 # a selection that may be empty is by a mask, and a mask is made by a test
 REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
 LOSSES = ("_loss", "_entropy", "Loss")
-INDEX = re.compile(r"\w\[([^\]\n]*)\]|(_select|nonzero)")
+INDEX = re.compile(r"\[(?<=\w\[)([^\]\n]*)\]|(_select|nonzero)")
 TEST = (
     r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
     r"|BoolTensor|Bool\["
 )
-ASSIGNED = re.compile(r"^[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)([^\n]*)", re.MULTILINE)
+ASSIGNED = re.compile(r"[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)([^\n]*)")
 BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
 # what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
-DIVISOR = re.compile(r"(?<![/:])/=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
+DIVISOR = re.compile(r"/(?<![/:]/)=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
 SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
 NUMBERS = re.compile(
     r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b|^[ \t]*([\w, ]+?)\s*=\s*\w+\.(?:shape|size\()"
     r"|^[ \t]*(?:self\.)?(\w+)\s*=\s*(?:(?:len|int|float)\(|[\w.]+\s*//)",
     re.MULTILINE,
 )
-POWER = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\*\*=?(?!\s*\d*[02468]\b(?!\.))")
+POWER = re.compile(r"\*\*=?(?!\s*\d*[02468]\b(?!\.))")
+BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
 IS_TEST = re.compile(TEST)
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
@@ -123,11 +126,7 @@ WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*wei
 # criteria that are a hazard by what goes in or how they are made, and how methods call them
 CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
-HELPER_ROWS = 12
-# methods that are called without their name, or whose callers are everywhere
-ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
 MODULES = frozenset({"torch", "numpy", "math"})
-PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
 
@@ -140,7 +139,7 @@ class _Signs:
     patterns: tuple[tuple[frozenset[str], tuple[re.Pattern[str], ...]], ...]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     """The signs by which code shows that it holds one of these, in a file that masks logits or does not."""
     words: set[str] = set()
@@ -169,27 +168,48 @@ def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bo
     return name in words or ("optimizer" in listened and module == "torch.optim")
 
 
-@lru_cache(maxsize=256)
-def _uses(imported: frozenset[str], modules: frozenset[str]) -> re.Pattern[str]:
-    """Finds the names that code calls or takes out of torch; those of methods of its own are seen in their bodies."""
-    parts = [r"(?<!\bdef )(?<!\bself\.)(?<!\bsuper\(\)\.)\b([A-Za-z]\w*)\s*\("]
-    if modules:
-        parts.append(rf"\b(?:{'|'.join(map(re.escape, sorted(modules)))})(?:\.\w+)*\.(\w+)")
-    if imported:
-        parts.append(rf"\b({'|'.join(map(re.escape, sorted(imported)))})\b")
-    return re.compile("|".join(f"(?:{part})" for part in parts))
+def _words(code: str) -> set[str]:
+    """The words of code, underscores in front left out."""
+    words = set(code.translate(APART).split())
+    words.update([word.lstrip("_") for word in words if word[0] == "_"])
+    return words
 
 
-def mentioned(rules: Iterable[Rule], definitions: Iterable[Definition]) -> list[Rule]:
+def _uses(name: str, code: str, modules: frozenset[str]) -> bool:
+    """Code calls the name or takes it out of one of these modules; its own methods are seen in their bodies."""
+    at = code.find(name)
+    while at >= 0:
+        end = at + len(name)
+        before = code[max(code.rfind("\n", 0, at) + 1, at - 80) : at]
+        if not before[-1:].isidentifier() and not before[-1:].isdigit() and not _goes_on(code, end):
+            if CALL.match(code, end) and not before.endswith(OWN):
+                return True
+            chain = DOTTED.search(before) if before.endswith(".") else None
+            taken = chain is not None and not modules.isdisjoint(chain[0].split("."))
+            if taken and not (code[end : end + 1] == "." and _goes_on(code, end + 1)):
+                return True
+        at = code.find(name, end)
+    return False
+
+
+def _goes_on(code: str, at: int) -> bool:
+    """A word has a letter there."""
+    return code[at : at + 1].isalnum() or code[at : at + 1] == "_"
+
+
+def mentioned(rules: Iterable[Rule], source: Source) -> list[Rule]:
     """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
-    code = "\n".join(definition.code for definition in definitions)
-    return [rule for rule in rules if not rule.mentions or any(_stands(text, code) for text in rule.mentions)]
+    code = source.bare
+    stands = lru_cache(maxsize=None)(lambda text: _stands(text, code))
+    return [rule for rule in rules if not rule.mentions or any(map(stands, rule.mentions))]
 
 
 def _stands(text: str, code: str) -> bool:
     """The text starts a word or a part of one: `polar` in `to_polar`, not in `bipolar`."""
-    before = r"(?<![A-Za-z])" if text[0].isalnum() else ""
-    return text in code and re.search(before + re.escape(text), code) is not None
+    at = code.find(text)
+    while at > 0 and text[0].isalnum() and code[at - 1].isascii() and code[at - 1].isalpha():
+        at = code.find(text, at + 1)
+    return at >= 0
 
 
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
@@ -197,30 +217,38 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     signs, imports = _signs(listened, _masks(index.source.text)), index.imports
     imported = frozenset(name for name, target in imports.items() if _is_sign(target, signs.words, listened))
     modules = frozenset(name for name, target in imports.items() if target.partition(".")[0] in MODULES)
-    uses = _uses(imported, modules)
     names = signs.words | imported
+    # most patterns are found nowhere in a file
+    text = index.source.bare
+    shown = [(n, left) for n, some in signs.patterns if (left := [p for p in some if p.search(text)])]
+    grows = "loop-growth" in listened
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
     asked = not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss"))
     measures = asked and any(text in index.source.text for text in CRITERIA)
     diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
     divides, powers = "div" in listened, "pow" in listened
-    averages, criteria = "empty-reduction" in listened, {"self"} if "Loss(" in index.source.text else set()
-    infinite = _infinite(index.definitions) if "mul" in listened and "inf" in index.source.text.lower() else frozenset()
+    averages: set[str] = set()
+    if "empty-reduction" in listened:
+        averages.update(filter(reduces, _words(text)), ("self",) if "Loss(" in index.source.text else ())
+    has_infinity = "mul" in listened and "inf" in text.lower()
+    infinite = _infinite(index.source.bare_rows) if has_infinity else frozenset()
 
     def shows(code: str) -> bool:
-        words = set(WORD.findall(code))
-        if not names.isdisjoint(words):
+        words = _words(code)
+        spoken = names & words
+        if spoken:
             if words >= {"import", "def"}:
                 return True  # a name that is bound within the function
-            if any(name in names for found in uses.findall(code) for name in found if name):
+            if not spoken.isdisjoint(imported) or any(_uses(name, code, modules) for name in spoken):
                 return True
-        for needed, patterns in signs.patterns:
+        for needed, patterns in shown:
             if (not needed or not needed.isdisjoint(words)) and any(pattern.search(code) for pattern in patterns):
                 return True
         return (
-            divides and _divides_by_more_than_numbers(code)
+            grows and not LOOPS.isdisjoint(words) and _grows(code)
+            or divides and _divides_by_more_than_numbers(code)
             or powers and _raises_more_than_numbers(code)
-            or averages and (_reduces(words) or not criteria.isdisjoint(words)) and _selects(code)
+            or not averages.isdisjoint(words) and _selects(code)
             or measures and CRITERION.search(code) is not None
             or (weighted or diverges) and "self" in words
             or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
@@ -229,20 +257,30 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
         return shows
-    dotted = re.compile(rf"\b({'|'.join(map(re.escape, aliases)) or 'torch'})((?:\.[A-Za-z]\w*)+)")
+    absent = [
+        alias + rest
+        for alias, target in (aliases or {"torch": "torch"}).items()
+        for rest in set(re.findall(rf"{alias}(?<=\b{alias})((?:\.[A-Za-z]\w*)+)", text))
+        if _absent(target, rest)
+    ]
 
     def test(code: str) -> bool:
-        if shows(code):
+        if shows(code) or any(name in code for name in absent):
             return True
-        if any(_absent(aliases.get(alias, alias), rest) for alias, rest in dotted.findall(code)):
-            return True
-        return any(
+        return "torch" in code and any(
             is_absent(f"{module}.{name}")
             for module, names in FROM_TORCH.findall(code)
             for name in IMPORTED.findall(names)
         )
 
     return test
+
+
+def _grows(code: str) -> bool:
+    """Some row multiplies a name with itself."""
+    rows = code.split("\n")
+    pairs = zip(("", *rows), rows, strict=False)
+    return any(MULTIPLIES.search(row) and GROWTH.search(f"{before}\n{row}") for before, row in pairs)
 
 
 def _numbers(code: str) -> set[str]:
@@ -252,30 +290,29 @@ def _numbers(code: str) -> set[str]:
 
 def _raises_more_than_numbers(code: str) -> bool:
     """Some base of a power is not plainly a number; even powers are defined everywhere."""
-    bases = POWER.findall(code) if "**" in code else ()
+    powers = POWER.finditer(code) if "**" in code else ()
+    bases = [base[1] or "" for power in powers if (base := BASE.search(code[: power.start()][-80:]))]
     return bool(bases) and not _numbers(code).issuperset(bases)
 
 
 def _divides_by_more_than_numbers(code: str) -> bool:
     """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
     divisors = DIVISOR.findall(code) if "/" in code else ()
-    if not divisors:
+    left = [(group, name) for group, name in divisors if not (name and SIZE.match(name))]
+    if not left:
         return False
     numbers = _numbers(code)
-    for group, name in divisors:
-        if not (SIZE.match(name) if name else numbers.issuperset(WORD.findall(group))) and name not in numbers:
-            return True
-    return False
+    return not all(name in numbers if name else numbers.issuperset(WORD.findall(group)) for group, name in left)
 
 
-def _infinite(definitions: Iterable[Definition]) -> frozenset[str]:
+def _infinite(rows: Iterable[str]) -> frozenset[str]:
     """The words for infinity, and the names to which the file gives it: `self.blocked = float("-inf")`."""
-    rows = (row for definition in definitions for row in definition.code.split("\n") if "inf" in row or "Inf" in row)
-    return INFINITE.union(*map(HOLDS_INFINITY.findall, rows))
+    return INFINITE.union(*(HOLDS_INFINITY.findall(row) for row in rows if "inf" in row or "Inf" in row))
 
 
-def _reduces(words: set[str]) -> bool:
-    return not words.isdisjoint(REDUCTIONS) or any(word.endswith(LOSSES) for word in words)
+def reduces(word: str) -> bool:
+    """It names what gives nan for a tensor without elements."""
+    return word in REDUCTIONS or word.endswith(LOSSES)
 
 
 def _selects(code: str) -> bool:
@@ -286,9 +323,10 @@ def _selects(code: str) -> bool:
     if not indices:
         return False
     used = set(WORD.findall(" ".join(indices)))
-    return not used.isdisjoint(BOOLEANS.findall(code)) or any(
-        not used.isdisjoint(WORD.findall(names)) and IS_TEST.search(given) for names, given in ASSIGNED.findall(code)
-    )
+    if "Bool" in code and not used.isdisjoint(BOOLEANS.findall(code)):
+        return True
+    assigned = (ASSIGNED.match(row) for row in code.split("\n") if "=" in row)
+    return any(a and IS_TEST.search(a[2]) and not used.isdisjoint(WORD.findall(a[1])) for a in assigned)
 
 
 def _absent(name: str, rest: str) -> bool:
@@ -298,38 +336,3 @@ def _absent(name: str, rest: str) -> bool:
         if is_absent(name):
             return True
     return False
-
-
-def _calls(names: set[str], before: str = r"(?<!def )\b", behind: str = "") -> Callable[[str], bool]:
-    """A test of code: does it call a function of one of these names?"""
-    if not names:
-        return lambda code: False
-    calls = re.compile(rf"{before}(?:{'|'.join(sorted(map(re.escape, names)))})\({behind}")
-    return lambda code: calls.search(code) is not None
-
-
-def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call a function with a part of a training step, such as backward alone?"""
-    if "training-step" not in listened or "backward(" not in source.text:
-        return lambda code: False
-    names: set[str] = set()
-    for definition in source.index.definitions:
-        parts = set(PARTS.findall(definition.code))
-        if definition.kind == "function" and len(parts & {"backward", "manual_backward"}) != len(parts & {"step"}):
-            names.add(definition.name)
-    names -= {"forward", "__init__", "__call__"}
-    return _calls(names)
-
-
-def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?"""
-    names: set[str] = set()
-    methods: set[str] = set()
-    for d in definitions:
-        if d.kind == "function" and d.code.count("\n") <= HELPER_ROWS:
-            if d.owner is None and (d in hazardous or _reduces(set(CALLED.findall(d.code)))):
-                names.add(d.name)
-            elif d in hazardous and d.name not in ANYWHERE:
-                methods.add(d.name)
-    functions, own = _calls(names), _calls(methods, r"\bself\.", r"(?!\))")
-    return lambda code: functions(code) or own(code)

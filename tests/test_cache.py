@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanlint.cache import Cache, clean, digest
@@ -41,6 +41,7 @@ RESULTS = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(RESULTS)
 def test_what_comes_out_is_what_went_in(result: Result) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ LEGACY = {
     "ByteTensor": "uint8", "CharTensor": "int8", "ShortTensor": "int16", "IntTensor": "int32", "LongTensor": "int64",
     "BoolTensor": "bool",
 }  # fmt: skip
-SET_DEFAULT = re.compile(r"\bset_default_(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
+SET_DEFAULT = re.compile(r"set_default_(?<=\bset_default_)(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
 # made with the default dtype unless told another one
 FLOAT_MAKERS = frozenset("""zeros ones eye linspace logspace empty empty_strided rand randn hann_window""".split())
 INTEGER_MAKERS = frozenset({"randint", "randperm", "tril_indices"})

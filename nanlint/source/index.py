@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from nanlint.finding import Position
 from nanlint.source.errors import SourceError
-from nanlint.source.lex import STRING
 from nanlint.source.tree import Tree, masked
 
 if TYPE_CHECKING:
@@ -18,20 +16,7 @@ if TYPE_CHECKING:
     from nanlint.source.lowered import Lowered
     from nanlint.source.source import Source
 
-# comments and the insides of strings; the texts of `float("inf")` and `float("nan")` stay
-PROSE = re.compile(
-    rf"(['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"])|(\b(?:[fF][rR]?|[rR][fF])(?=['\"]))?(?:{STRING})|#[^\n]*",
-    re.DOTALL,
-)
-# a call within a formatted string is code
-FORMATTED_CALL = re.compile(r"\{([^{}]*\([^{}]*)\}")
 Rows = tuple[int, int]
-
-
-def _bare(prose: re.Match[str]) -> str:
-    if prose[2]:
-        return " ".join(["''", *FORMATTED_CALL.findall(prose[0])])
-    return prose[1] or ("" if prose[0].startswith("#") else "''")
 
 
 class _Unit:
@@ -61,8 +46,16 @@ class _Unit:
     @cached_property
     def code(self) -> str:
         """The rows that hold code of this unit, newlines all LF: no docstring, no comments, nothing in its strings."""
-        text = "\n".join(masked(self._rows, self.first_row, self.children, self.docstring)[0])
-        return PROSE.sub(_bare, text)
+        rows, at = self.source.bare_rows, self.first_row
+        kept: list[str] = []
+        gaps = [*self.children, self.docstring] if self.docstring is not None else self.children
+        for first, last in sorted(gaps):
+            if first >= at:
+                kept += rows[at - 1 : first - 1]
+                kept.append("pass")
+                at = last + 1
+        kept += rows[at - 1 : self.last_row]
+        return "\n".join([row for row in kept if row and not row.isspace()])
 
     @property
     def _rows(self) -> list[str]:

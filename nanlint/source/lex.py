@@ -17,12 +17,40 @@ TOKEN = re.compile(
     r"|(?P<chain>[-+*/%@&|^~<>=.]+|\b(?:not|and|or|if|lambda|await|for)\b)",
     re.DOTALL,
 )
+# comments and strings; the first characters stand in front, so that text is searched for them alone, which is fast
+PROSE = re.compile(rf"\#[^\n]*|{STRING}", re.DOTALL)
+# `float("inf")` and `float("nan")` are code
+NON_FINITE = re.compile(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
+FORMATTED = re.compile(r"\b(?:[fF][rR]?|[rR][fF])\Z")
+# a call within a formatted string is code
+FORMATTED_CALL = re.compile(r"\{([^{}]*\([^{}]*)\}")
 KEYWORD = re.compile(r"\b(?:not|and|or|if|lambda|await|for)\b")
 
 # CPython's own bound on brackets (MAXLEVEL in its tokenizer). libcst 1.9's native parser overflows an 8 MiB stack
 # at about 1,500 parentheses, 3,500 lambdas or comprehension clauses, 6,000 operands: measured on x86-64 Linux.
 MAX_BRACKETS = 200
 MAX_CHAIN = 1000
+
+
+def without_prose(text: str) -> str:
+    """The text, in its rows, without comments and what stands in strings, infinities, nan and formatted calls apart."""
+    return PROSE.sub(_bare, text)
+
+
+def _bare(prose: re.Match[str]) -> str:
+    found = prose[0]
+    if found[0] == "#":
+        return ""
+    if len(found) < 12 and NON_FINITE.fullmatch(found):
+        return found
+    start = prose.start()
+    before = prose.string[max(start - 3, 0) : start]
+    calls = FORMATTED_CALL.findall(found) if before[-1:] in _PREFIXES and FORMATTED.search(before) else ()
+    bare = " ".join(["''", *(call.replace("\n", " ") for call in calls)]) if calls else "''"
+    return bare + "\n" * found.count("\n") if "\n" in found else bare
+
+
+_PREFIXES = frozenset("fFrR")
 
 
 def too_deep(text: str) -> int | None:

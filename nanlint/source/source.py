@@ -15,6 +15,7 @@ from nanlint.finding import Position
 from nanlint.source import stdlib
 from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
+from nanlint.source.lex import without_prose
 from nanlint.source.suppressions import Suppressions
 from nanlint.source.tree import TOO_DEEP, Tree
 
@@ -60,6 +61,15 @@ class Source:
     def lines(self) -> list[str]:
         """The rows without their newlines; Python's newlines only, not those of `str.splitlines`."""
         return self._normal.split("\n")
+
+    @cached_property
+    def bare(self) -> str:
+        """The rows without comments and what stands in strings; see `without_prose`."""
+        return without_prose(self._normal)
+
+    @cached_property
+    def bare_rows(self) -> list[str]:
+        return self.bare.split("\n")
 
     @cached_property
     def _row_starts(self) -> list[int]:
@@ -161,7 +171,7 @@ class Source:
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
             unit.__dict__.pop("_parsed", None)
-        for name in ("whole", "suppressions", "_row_starts"):
+        for name in ("whole", "suppressions", "_row_starts", "bare", "bare_rows"):
             self.__dict__.pop(name, None)
         self.lowered.clear()
 
