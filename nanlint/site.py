@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
 from nanlint.facts.growth import grows, is_up_to_callers
-from nanlint.facts.relations import strip_views
+from nanlint.facts.relations import steps_of_decay, strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
 from nanlint.interval import INF, NONZERO, Interval
@@ -45,10 +45,10 @@ class Site:
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
     filled, clamped or selected from, and `masks` the conditions of that. `escaped`: the result also left the definition
     unrepaired. `guarded`: a test has let it through only where it is finite. `compared`: its result went into a
-    comparison. `flows`: the result left it with its gradient, masked or not. `calls`: the places of the calls that led
-    here, outermost first; empty when the definition was taken by itself. `marks` is what guards had taught at this
-    point beside ranges. `root`: the definition where the interpretation started. `payload`: what sites that are no op
-    carry.
+    comparison. `absorbed`: into a sum in log space, as a weight. `flows`: the result left it with its gradient, masked
+    or not. `calls`: the places of the calls that led here, outermost first; empty when the definition was taken by
+    itself. `marks` is what guards had taught at this point beside ranges. `root`: the definition where the
+    interpretation started. `payload`: what sites that are no op carry.
     """
 
     op: str
@@ -65,6 +65,7 @@ class Site:
     escaped: bool = False
     guarded: bool = False
     compared: bool = False
+    absorbed: bool = False
     flows: bool = False
     payload: Any = None
     marks: frozenset[tuple[str, int]] = frozenset()
@@ -133,9 +134,11 @@ class Site:
             return None
         if value.is_complex:
             # only at zero does the complex function fail where the real one fails for all that is negative or large
-            return None if 0 in domain else Confidence.POSSIBLE
+            return None if 0 in domain else leaves(self.session, value, NONZERO)
         if domain == NONZERO and (value.range is None or 0 in value.range) and value.op in ("mul", "div"):
             return self._product_doubt(value, domain)
+        if domain == NONZERO and (steps := steps_of_decay(value)) is not None and steps.kind != "number":
+            return self.doubt(steps, domain)
         if value.range is None:
             return leaves(self.session, value, domain) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):
@@ -153,6 +156,9 @@ class Site:
     def runs_past(self, value: Value, limit: float, ways: tuple[int, ...] = (1,)) -> Confidence | None:
         """How sure it is that real data takes the value above `limit` (`ways` has 1) or below `-limit` (it has -1)."""
         grown = max((g for way in ways if (g := grows(value, way, limit)) is not None), default=None)
+        if self.op == "expm1":
+            # who writes it says that the exponent stays near 0
+            return grown
         unsure = grown is Confidence.POSSIBLE and self.is_tensor(value) and is_up_to_callers(self.session, value)
         return Confidence.LIKELY if unsure and not self._is_answered else grown
 
@@ -214,8 +220,8 @@ class Site:
             place = place._replace(node=at.node)
         elif at is not None:
             place = at
-        if self.compared and not (self.escaped or self.repaired or self.calls):
-            # a nan compares as false: what only decides something does not spread
+        if (self.compared or self.absorbed) and not (self.escaped or self.repaired or self.calls):
+            # a nan compares as false and -inf adds nothing: what only decides something does not spread
             confidence = min(confidence, Confidence.POSSIBLE)
         nodes = (self.place.node, *(application.place.node for application in covers))
         return Report(confidence, message, place, nodes, related, defect=defect)

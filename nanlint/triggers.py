@@ -149,6 +149,7 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     for op in LINES:
         if op.name in listened - quiet:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
+    words |= {word.lstrip("_") for word in words}  # as `WORD` finds `torch._weight_norm`
     words |= {word + "_" for word in words}
     patterns = [
         (frozenset(needed.split()), tuple(re.compile(pattern, re.MULTILINE) for pattern in some))

@@ -24,7 +24,10 @@ OWN = frozenset({"sum", "norm"})
 MEANS = frozenset({"mean", "nanmean", "median"})
 
 
-@rule("NAN203", at="div", kind="division", over="division-by-zero-tensor sqrt-gradient-at-zero spread-of-one-sample")
+@rule(
+    "NAN203", at="div weight_norm", kind="division",
+    over="division-by-zero-tensor sqrt-gradient-at-zero spread-of-one-sample",
+)  # fmt: skip
 def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     """
     A tensor divided by its own sum, norm, spread or range without a guard.
@@ -59,6 +62,9 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
 
     With an eps the rule says no more, although `std` of one sample stays `nan`: of that `spread-of-one-sample` speaks.
     """
+    if site.op == "weight_norm":
+        yield from _reparametrised(site)
+        return
     above, below = site.value("input"), site.value("other")
     if above is None or below is None or site.is_repaired or above.kind == "number":
         return
@@ -84,6 +90,15 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         # the infinite slope of a root at zero, or a single sample, is the same defect
         covers=_roots(below),
     )
+
+
+def _reparametrised(site: Site) -> Iterator[Report]:
+    """`g * v / v.norm()`, in one function of torch."""
+    confidence = site.doubt(site.input.value, NONZERO)
+    if confidence is not None:
+        shown = site.show(site.input)
+        message = f"`{shown}` is divided by its own norm, which is 0 for a zero vector: use `g * F.normalize({shown})`"
+        yield site.report(confidence, message, at=site.place)
 
 
 def _roots(value: Value) -> tuple[Application, ...]:

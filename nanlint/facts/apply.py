@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import autocast, emptiness, masking, needs
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
+from nanlint.facts.hazards import carried
 from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
@@ -29,8 +30,6 @@ MAX_ALTERNATIVES = 4
 TRAPS = frozenset({"div", "pow"}).union(FACTORS)
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
-# they give truth values
-TESTS = masking.COMPARISONS | {"isnan", "isinf", "isfinite"}
 # of what only goes into these, such as sizes that are rounded, no gradient is wanted
 STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
 # the same elements under another shape or place: equal to the input element by element where the shape is kept
@@ -117,7 +116,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         grad=grad,
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
-        hazards=_carried(op, values),
+        hazards=carried(op, values),
         slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if follows else frozenset(),
         maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
@@ -140,16 +139,6 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
                 result = result.but(slopes=result.slopes | {site})
             site.result = result
     return parts(frame, op, result) if op.returns == "tuple" else result
-
-
-def _carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
-    """What may not be finite in the result: nothing in a truth value, nor in what takes the shape of another."""
-    carried = frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
-    if op.name not in TESTS:
-        return carried
-    for site in carried:
-        site.compared = True
-    return frozenset()
 
 
 def record(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.facts.relations import VIEWS, first_arg, is_square, strip_views
+from nanlint.facts.relations import VIEWS, first_arg, is_shifted, is_square, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, exactly
@@ -138,6 +138,8 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     if _is_part_of_argument(session, value):
         return False
     first = first_arg(value)
+    if op == "abs" and first is not None and first.range is None and is_shifted(first):
+        return _all_can(session, first, depth - 1, can_be_zero)
     if (op in ODD or op in SCATTERS) and first is not None:
         return can_be_zero(session, first, depth - 1)
     if op in ("mul", "cat", "stack", "maximum", "minimum"):
@@ -169,7 +171,7 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     op = value.op
     if _is_setting(value):
         return False
-    if op in ("network", "neg"):
+    if op == "network":
         return True
     if op == "sub":
         parts = list(_tensors(value))
@@ -177,11 +179,17 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     if _is_part_of_argument(session, value):
         return False
     first = first_arg(value)
-    if op in RISING and first is not None:
+    if first is not None and (op in RISING or op == "neg" or _is_odd_power(value)):
+        # of a negated quantity it is as much at its author's word which sign it has
         return can_be_negative(session, first, depth - 1)
     return (op == "add" or op in JOINS | PRODUCTS) and any(
         can_be_negative(session, part, depth - 1) for part in _tensors(value)
     )
+
+
+def _is_odd_power(value: Value) -> bool:
+    exponent = value.arg("exponent") if value.op == "pow" else None
+    return exponent is not None and exponent.number is not None and exponent.number % 2 == 1
 
 
 def gets_to_border(session: Session, value: Value, depth: int = DEPTH) -> bool:

@@ -209,7 +209,9 @@ def is_up_to_callers(session: Session, x: Value, depth: int = 4) -> bool:
     if session.arguments.get(made.ident) == "public":
         return made.kind != "number"
     parts = [v for v in (made.arg("input"), made.arg("other")) if v is not None and v.kind != "number"]
-    linear = made.op in ("neg", "add", "sub", "mul", "div") and (len(parts) == 1 or made.op in ("add", "sub"))
+    linear = made.op in ("neg", "add", "sub", "mul", "div", "lgamma", "square", "pow") and (
+        len(parts) == 1 or made.op in ("add", "sub")
+    )
     return linear and depth > 0 and all(is_up_to_callers(session, part, depth - 1) for part in parts)
 
 

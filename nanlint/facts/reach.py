@@ -36,7 +36,8 @@ def reached(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
             most = min if op.name in ("max", "maximum") else max
             return min(op.attains, most((v.reach for v in inputs if v.kind != "number"), default=op.attains))
         return op.attains
-    if any(v.range is None for v in inputs) and op.name == "pow":
+    if any(v.range is None for v in inputs) and op.name in ("pow", "expm1"):
+        # expm1 is written for exponents near 0, and of the sign that what follows needs
         return Confidence.POSSIBLE
     if op.name in ("add", "sub") and _is_rounded_to_end(inputs, range_):
         return Confidence.POSSIBLE

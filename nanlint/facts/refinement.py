@@ -18,12 +18,14 @@ from nanlint.facts.nonzero import (
 )
 from nanlint.facts.probabilities import mixed
 from nanlint.facts.relations import (
+    EPS,
     LARGEST,
     NORMS,
     SMALLEST,
     SUMS,
     first_arg,
     is_at_most,
+    is_shifted,
     is_shifted_by_max,
     reduction_of,
     same,
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
-
 Refined = tuple[Interval | None, Confidence]
 
 # what gives either sign for sure, so that a small number added to it guards nothing
@@ -58,8 +59,6 @@ SIGNED = frozenset(
     """sub neg linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d randn randn_like normal
     layer_norm batch_norm batch_norm2d group_norm instance_norm tanh sin cos erf""".split()
 )
-
-SMALL = 0.1
 
 
 def refine(
@@ -181,7 +180,7 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
         if bare and known.range is None and other.range is None:
             return None, Confidence.POSSIBLE
         wide = known.range is not None and known.range.lo < 0 < known.range.hi and known.op not in SIGNED
-        if wide and other.number is not None and 0 < other.number <= SMALL:
+        if wide and other.number is not None and 0 < other.number <= EPS:
             return range_, Confidence.POSSIBLE
         unsure = (
             other.kind == "number" and other.range is not None and other.range.point is None and other.range.lo == 0
@@ -297,6 +296,13 @@ def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     return (FINITE_NONNEGATIVE, Confidence.LIKELY) if even and base.range is None else None
 
 
+def _abs(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
+    """Whoever takes the magnitude of `1 + d` says that it has either sign: the number is no guard."""
+    value = values.get("input")
+    either = value is not None and value.range is None and value.kind != "number" and is_shifted(value)
+    return (range_, Confidence.LIKELY) if either else None
+
+
 def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     factors = [v for v in values.values() if v.kind in ("tensor", "unknown")]
     if len(factors) == 2 and all(v.range is not None and v.range.lo >= 0 for v in factors):
@@ -344,7 +350,7 @@ def _windowed(values: Mapping[str, Value], range_: Interval | None, reach: Confi
 
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
-    "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+    "abs": _abs, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
     "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
     "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
 }  # fmt: skip

@@ -18,6 +18,8 @@ LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
 ORIGIN_DEPTH = 10
+EPS = 0.1
+"""A number up to this that is added to a quantity is there as a guard."""
 CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 SUMS = frozenset({"sum", "nansum", "einsum"})
@@ -86,6 +88,20 @@ def is_square(value: Value) -> bool:
         exponent = value.arg("exponent")
         return exponent is not None and exponent.number is not None and exponent.number % 2 == 0
     return False
+
+
+def is_shifted(value: Value) -> bool:
+    """A number was added that is no eps."""
+    numbers = [part.number for part in value.made_by.args.values()] if value.made_by and value.op == "add" else []
+    return any(number is not None and abs(number) > EPS for number in numbers)
+
+
+def steps_of_decay(value: Value) -> Value | None:
+    """The `t` of `1 - beta**t`, which is zero where that is."""
+    left, right = value.arg("input"), value.arg("other")
+    if value.op != "sub" or left is None or left.number != 1 or right is None or right.op != "pow":
+        return None
+    return right.arg("exponent")
 
 
 def reduction_of(value: Value, ops: frozenset[str]) -> Value | None:

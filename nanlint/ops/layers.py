@@ -55,6 +55,7 @@ OPS: tuple[Op, ...] = (
        constructor="num_groups num_channels eps affine", complex="raises"),
     op("rms_norm", "F", layer("input"), "input normalized_shape weight eps", nn="RMSNorm",
        constructor="normalized_shape eps", complex="mangles"),
+    op("weight_norm", "", nothing, "input g dim", also="T._weight_norm", complex="raises"),
     op("local_response_norm", "F", layer("input"), "input size alpha beta k", nn="LocalResponseNorm CrossMapLRN2d",
        constructor="size alpha beta k", complex="raises"),
     op("dropout", "TFJ", layer("input"), "input p training", nn="Dropout", constructor="p inplace",

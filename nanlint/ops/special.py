@@ -59,8 +59,10 @@ def scaled_bessel_i0(call: Call) -> Interval | None:
 def scaled_erfc(call: Call) -> Interval | None:
     """`exp(x^2) erfc(x)`: falls towards 0, which no finite x reaches; bounds by DLMF 7.8.2."""
     x = call.range("input")
-    if x is None or x.empty or x.nan:
-        return NONNEGATIVE if x is None else NONNEGATIVE.with_nan()
+    if x is None:
+        return POSITIVE
+    if x.empty or x.nan:
+        return NONNEGATIVE.with_nan()
     if x.lo < 0 or x.hi == INF:
         return Interval(0.0, INF if x.lo < 0 else 1.0, lo_open=INF not in x)
     low = 2 / (math.sqrt(math.pi) * (x.hi + math.hypot(x.hi, math.sqrt(2))))
