@@ -138,10 +138,9 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     if _is_part_of_argument(session, value):
         return False
     first = first_arg(value)
-    if op == "abs" and first is not None and first.range is None and is_shifted(first):
-        return _all_can(session, first, depth - 1, can_be_zero)
     if (op in ODD or op in SCATTERS) and first is not None:
-        return can_be_zero(session, first, depth - 1)
+        parts = _tensors(first) if op == "abs" and first.range is None and is_shifted(first) else (first,)
+        return all(can_be_zero(session, part, depth - 1) for part in parts)
     if op in ("mul", "cat", "stack", "maximum", "minimum"):
         return any(can_be_zero(session, part, depth - 1) for part in _tensors(value))
     # what is filled in is chosen to be harmless, also where it is a whole row of numbers

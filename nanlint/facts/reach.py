@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nanlint.facts.relations import is_shifted
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def reached(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
         nothing = Confidence.POSSIBLE if inputs else Confidence.LIKELY
         return min(Confidence.LIKELY, *([v.reach for v in inputs if v.kind != "number"] or [nothing]))
     if op.name not in PASSES:
+        if op.name == "abs" and inputs and inputs[0].range is None and is_shifted(inputs[0]):
+            # whoever takes the magnitude of `1 + d` says that it has either sign: the number is no guard
+            return op.attains
         if op.name in CARRIES:
             # no surer than the elements themselves
             # the larger of two is at the lower end only where both are

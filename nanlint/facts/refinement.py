@@ -25,7 +25,6 @@ from nanlint.facts.relations import (
     SUMS,
     first_arg,
     is_at_most,
-    is_shifted,
     is_shifted_by_max,
     reduction_of,
     same,
@@ -296,13 +295,6 @@ def _pow(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     return (FINITE_NONNEGATIVE, Confidence.LIKELY) if even and base.range is None else None
 
 
-def _abs(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
-    """Whoever takes the magnitude of `1 + d` says that it has either sign: the number is no guard."""
-    value = values.get("input")
-    either = value is not None and value.range is None and value.kind != "number" and is_shifted(value)
-    return (range_, Confidence.LIKELY) if either else None
-
-
 def _product(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     factors = [v for v in values.values() if v.kind in ("tensor", "unknown")]
     if len(factors) == 2 and all(v.range is not None and v.range.lo >= 0 for v in factors):
@@ -350,7 +342,7 @@ def _windowed(values: Mapping[str, Value], range_: Interval | None, reach: Confi
 
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
-    "abs": _abs, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+    "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
     "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
     "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
 }  # fmt: skip
