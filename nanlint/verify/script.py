@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ LONGEST = 110
 
 # How the message of a script's assertion begins, by which its failure is told from any other.
 STILL = "still not finite: "
+IMPRECISE = "still imprecise: "
+# How far from the result in float64 one in float32 may be, as a share of it.
+TOLERANCE = 0.01
 
 
 class Unwritable(Exception):
@@ -26,7 +29,7 @@ class Unwritable(Exception):
 class Scene:
     """All that a script needs. `arguments` and `construction` are Python source by name; `owner` makes the object,
     "" for a function. `bad` is the expression that is not finite, `outputs` what a gradient flows back from where
-    that is the gradient of `bad`.
+    that is the gradient of `bad`. `widened` are the arguments in float64, where `bad` is compared with what these give.
     """
 
     root: str
@@ -39,6 +42,7 @@ class Scene:
     outputs: Sequence[str]
     wanting: Sequence[str]
     is_property: bool = False
+    widened: Mapping[str, str] = field(default_factory=dict)
 
 
 def script(scene: Scene, title: str, name: str) -> str:
@@ -47,9 +51,10 @@ def script(scene: Scene, title: str, name: str) -> str:
     body = "\n".join(["torch.manual_seed(0)", *_construction(scene), *_arguments(scene), "", *_act(scene)])
     return f'''"""{textwrap.fill(title, LONGEST)}
 
-Written by `nanlint verify`: it fails as long as these arguments make a value or a gradient that is not finite.
+Written by `nanlint verify`: it fails as long as {_purpose(scene)}.
 """
 
+import copy
 import importlib
 import random
 import sys
@@ -67,6 +72,12 @@ def test_{re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}():
 if __name__ == "__main__":
     test_{re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}()
 '''
+
+
+def _purpose(scene: Scene) -> str:
+    if scene.widened:
+        return "these arguments give another result in float32 than in float64"
+    return "these arguments make a value or a gradient that is not finite"
 
 
 def _construction(scene: Scene) -> list[str]:
@@ -89,7 +100,9 @@ def _act(scene: Scene) -> list[str]:
     copies = set(scene.wanting)
     given = ", ".join(f"{name}={name}.clone()" if name in copies else f"{name}={name}" for name in scene.arguments)
     lines = ["torch.manual_seed(0)", "random.seed(0)"]
-    lines.append(f"result = {scene.call}" if scene.is_property else f"result = {scene.call}({given})")
+    if scene.widened:
+        return _compared(scene, given)
+    lines.append(_assigned("result", scene, given))
     if not scene.outputs:
         what = "the result" if scene.bad == "result" else scene.bad
         return [
@@ -100,6 +113,38 @@ def _act(scene: Scene) -> list[str]:
     lines.append(f"gradient = torch.autograd.grad({total}, {scene.bad})[0]")
     message = f'f"{STILL}the gradient of {scene.bad} is {{gradient}}"'
     return [*lines, f"assert gradient.isfinite().all(), {message}"]
+
+
+def _assigned(name: str, scene: Scene, given: str) -> str:
+    return f"{name} = {scene.call}" if scene.is_property else f"{name} = {scene.call}({given})"
+
+
+def _compared(scene: Scene, given: str) -> list[str]:
+    """Both calls start from one seed and one object."""
+    objects = ["before = copy.deepcopy(instance)"] if scene.owner else []
+    again = ["instance = before.double() if isinstance(before, torch.nn.Module) else before"] if scene.owner else []
+    wide = ", ".join(f"{name}={text}" for name, text in scene.widened.items())
+    return [
+        *objects, "torch.manual_seed(0)", _assigned("result", scene, given), f"found = torch.as_tensor({scene.bad})",
+        *again, "torch.set_default_dtype(torch.float64)", "torch.manual_seed(0)", _assigned("result", scene, wide),
+        f"exact = torch.as_tensor({scene.bad})", "torch.set_default_dtype(torch.float32)",
+        "error = (found.double() - exact).abs().max() / exact.abs().max()",
+        f'assert error <= {TOLERANCE}, f"{IMPRECISE}{scene.bad} is {{found}}, in float64 {{exact}}"',
+    ]  # fmt: skip
+
+
+def wide_source(value: Any, name: str) -> str:
+    """Python source of an argument of that name with float64 in place of float32."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return f"{name}.double()" if value.is_floating_point() else name
+    if type(value) in (list, tuple):
+        items = ", ".join(wide_source(item, f"{name}[{index}]") for index, item in enumerate(value))
+        return f"[{items}]" if isinstance(value, list) else f"({items},)"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {wide_source(item, f'{name}[{key!r}]')}" for key, item in value.items()) + "}"
+    return name
 
 
 def literal(value: Any, text: str | None = None) -> str:

@@ -17,9 +17,10 @@ from nanlint.verify.arguments.specs import Written
 from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.proof.prove import prove
 from nanlint.verify.proof.rounding import Unproved
-from nanlint.verify.script import Scene, Unwritable, literal, script
+from nanlint.verify.script import Scene, Unwritable, literal, script, wide_source
 from nanlint.verify.target import NotRunnable, Target, imported, target
 from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
+from nanlint.verify.values.comparison import Comparison
 from nanlint.verify.values.contracts import Contract, contract, holds
 from nanlint.verify.values.shrink import shrink
 from nanlint.verify.values.trial import Failure, Trials
@@ -50,12 +51,14 @@ def search(
     start: tuple[int, int],
     end: tuple[int, int],
     foreign: list[str],
+    precise: bool,
     title: str,
     name: str,
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
     the number of `trials` by family, `proved` where none can fail, and `script`, `witness`, `what` and `extreme` where
-    one failed. `foreign` are the operations of other rules; `title` and `name` are for the script.
+    one failed. `foreign` are the operations of other rules; `precise`: what fails is not what is not finite, but what
+    float64 gives otherwise. `title` and `name` are for the script.
     """
     try:
         loaded = imported(root, module, path)
@@ -69,11 +72,14 @@ def search(
         return {"reason": str(error)}
     names = [parameter.name for parameter in aim.parameters]
     known = contract(text.splitlines(), aim.place.span, aim.doc, names)
-    attempt = _Attempt(aim, found, known)
-    failure = attempt.run()
-    answer: Answer = {"trials": dict(attempt.families), "calls": found.tries}
+    attempt = _Attempt(aim, found, known, precise)
+    try:
+        failure = attempt.run()
+    except NotRunnable as error:
+        return {"reason": str(error)}
+    answer: Answer = {"trials": dict(attempt.families), "calls": found.tries, "precise": precise}
     if failure is None:
-        return answer | _proof(aim, found, known)
+        return answer if precise else answer | _proof(aim, found, known)
     try:
         answer |= attempt.written(failure, title, name, root, module)
     except Unwritable as error:
@@ -101,10 +107,10 @@ def _flagged(text: str, start: tuple[int, int], end: tuple[int, int]) -> Flagged
 
 
 class _Attempt:
-    def __init__(self, aim: Target, found: Reached, known: Contract) -> None:
+    def __init__(self, aim: Target, found: Reached, known: Contract, precise: bool) -> None:
         self.families: Counter[str] = Counter()
         self._aim, self._found, self._known = aim, found, known
-        self._trials = Trials(aim, found.instance)
+        self._trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance)
         self._arguments = found.arguments
 
     def run(self) -> Failure | None:
@@ -154,7 +160,7 @@ class _Attempt:
         arguments = self._sources(self._arguments, self._found.specs)
         construction = self._sources(instance.arguments, instance.specs) if instance else {}
         method = self._aim.place.qualname.rsplit(".", 1)[-1]
-        is_gradient = failure.phase == "gradient"
+        is_gradient, is_wide = failure.phase == "gradient", failure.phase == "precision"
         scene = Scene(
             root=root,
             module=module,
@@ -166,6 +172,7 @@ class _Attempt:
             outputs=failure.outputs if is_gradient else (),
             wanting=self._wanting(failure) if is_gradient or self._found.wants_gradient else [],
             is_property=self._aim.is_property,
+            widened={key: wide_source(value, key) for key, value in self._arguments.items()} if is_wide else {},
         )
         made = [f"{instance.expression.removeprefix('module.')}({_given(construction)})"] if instance else []
         what = f"the gradient of {failure.expression}" if is_gradient else failure.expression

@@ -14,7 +14,7 @@ from nanlint.verify.dependencies import environment, fingerprint
 
 # Another search may do better on these reasons without any change that could be seen: there was too little time or
 # memory, or something is missing that is not a file.
-KEPT_REASONS = ("construction", "arguments", "line not reached")
+KEPT_REASONS = ("construction", "arguments", "line not reached", "random")
 
 
 class VerdictCache:

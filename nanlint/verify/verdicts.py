@@ -99,6 +99,7 @@ class Verifier:
                 "start": finding.start,
                 "end": finding.end,
                 "foreign": _foreign(finding),
+                "precise": _kind(finding) == "precision",
                 "title": title,
                 "name": name,
             }
@@ -161,7 +162,12 @@ class Verifier:
 
 def _is_of_values(finding: Finding) -> bool:
     """Whether the finding's rule is about a value that is not finite, and not about a gradient or something else."""
-    return any(rule.code == finding.code and rule.kind in OF_VALUES for rule in rules_of(()))
+    return _kind(finding) in OF_VALUES
+
+
+def _kind(finding: Finding) -> str:
+    """The kind of the finding's rule; "" for one of a pack that is not installed."""
+    return next((rule.kind for rule in rules_of(()) if rule.code == finding.code), "")
 
 
 def _foreign(finding: Finding) -> list[str]:
@@ -175,4 +181,5 @@ def _tried(answer: dict[str, Any]) -> str:
         return f"it failed, but the arguments cannot be written down: {answer['unwritable']}"
     trials = answer["trials"]
     listed = ", ".join(f"{number} {family}" for family, number in trials.items())
-    return f"the line ran and stayed finite in {sum(trials.values())} calls ({listed})"
+    what = "was as in float64" if answer["precise"] else "stayed finite"
+    return f"the line ran and {what} in {sum(trials.values())} calls ({listed})"

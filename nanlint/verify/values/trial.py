@@ -19,14 +19,15 @@ from nanlint.verify.trace.recorder import Recorder
 
 SECONDS = 3.0
 
-Phase = Literal["value", "gradient"]
+Phase = Literal["value", "gradient", "precision"]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What is not finite, as a Python expression, and in a gradient of what (`phase`); `outputs` are the float
-    results that a gradient flows back from. `op` is the blamed operation of ATen; `exact` says that it stands where
-    the finding does, and not elsewhere in its statement.
+    results that a gradient flows back from. In the phase `precision` it is finite and far from what float64 gives.
+    `op` is the blamed operation of ATen; `exact` says that it stands where the finding does, and not elsewhere in its
+    statement.
     """
 
     phase: Phase
