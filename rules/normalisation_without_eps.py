@@ -20,9 +20,10 @@ def normalisation_without_eps(site: Site) -> Iterator[Report]:
 
     ## Why is this bad?
 
-    What it divides by is then exactly 0 for data without spread: a padded row, a dead channel, a group of one element, a
-    zero vector. `0 / 0` is `nan`, and from one row it spreads through attention or the next batch norm to all of them.
-    `BatchNorm` refuses it in training and gives the `nan` in evaluation; `InstanceNorm` sees to it by itself.
+    What it divides by is then exactly 0 for data without spread: a padded row, a dead channel, a group of one
+    element, a zero vector. `0 / 0` is `nan`, and from one row it spreads through attention or the next batch norm to
+    all of them. `BatchNorm` refuses it in training and gives the `nan` in evaluation; `InstanceNorm` sees to it by
+    itself.
 
     ## Bad
 
