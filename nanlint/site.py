@@ -97,6 +97,10 @@ class Site:
         """The definition is a helper by its name, and is looked at by itself, not as part of a caller in view."""
         return not self.calls and self.qualname.startswith("_") and not self.qualname.endswith("__")
 
+    def is_masked(self, value: Value) -> bool:
+        """What the op that made the operand may have made of it is masked later, on every way out."""
+        return any(other.is_repaired for other in value.hazards if other.result.ident == value.ident)
+
     def is_foreign(self, value: Value) -> bool:
         """The value comes from a call or an attribute that is not in view: no argument, and no op made it."""
         made = strip_views(value)
