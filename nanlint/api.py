@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nanlint.facts.distributions import family_of
 from nanlint.facts.dtypes import complex_origin
-from nanlint.facts.evidence import is_stand_in
+from nanlint.facts.evidence import is_stand_in, is_told_nothing
 from nanlint.facts.frame import OVERFLOWING, Place
 from nanlint.facts.growth import exp_limit
 from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
-from nanlint.facts.probabilities import complement_of, picked, sigmoid_of, softmax_of, unguarded
+from nanlint.facts.probabilities import complement_of, is_one, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
     are_slices_of_one,
     first_arg,
@@ -25,6 +25,7 @@ from nanlint.facts.relations import (
 from nanlint.facts.training import Event
 from nanlint.facts.training_loops import Loop, Training
 from nanlint.facts.value import Application, Operand, Value
+from nanlint.facts.variances import moments_of
 from nanlint.finding import Confidence, Finding
 from nanlint.interval import (
     ABOVE_MINUS_ONE,
@@ -53,7 +54,7 @@ __all__ = [
     "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO",
     "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place", "Report", "Site",
     "Training", "Value", "ancestry", "are_slices_of_one", "complement_of", "complex_origin", "covered", "exp_limit",
-    "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_part_of_sum",
-    "is_shielded_at_zero", "is_square", "is_stand_in", "lowest", "ops_on_complex", "picked", "reduction_of", "rule",
-    "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_one", "is_part_of_sum",
+    "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing", "lowest", "moments_of", "ops_on_complex",
+    "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
 ]  # fmt: skip

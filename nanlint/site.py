@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
 from nanlint.facts.growth import grows, is_up_to_callers
+from nanlint.facts.precision import is_data, near_zero
 from nanlint.facts.relations import steps_of_decay, strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence, Fix
@@ -165,6 +166,22 @@ class Site:
             return grown
         unsure = grown is Confidence.POSSIBLE and self.is_tensor(value) and is_up_to_callers(self.session, value)
         return Confidence.LIKELY if unsure and not self._is_answered else grown
+
+    def nears_zero(self, value: Value) -> Confidence | None:
+        """How sure it is that adding 1 to the value drops most of its digits; None when it does not."""
+        near = near_zero(self.session, value)
+        return near if near is None or self.is_tensor(value) else min(near, Confidence.POSSIBLE)
+
+    def is_data(self, value: Value) -> bool:
+        """The value goes back to public arguments, to what is trained or to noise, and is no sum of many elements."""
+        return is_data(self.session, value)
+
+    def is_written(self, made: Application) -> bool:
+        """The application stands in the expression of this one: its result has no name under which it is used again."""
+        if made.place.unit is not self.place.unit:
+            return False
+        (start, end), (first, last) = self.session.span(self.place), self.session.span(made.place)
+        return start <= first and last <= end
 
     @property
     def _is_answered(self) -> bool:

@@ -53,6 +53,15 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"^\s*\w+ = (?:float\(|\w+\.)?\W?(?i:nan)\W*$",
         ),
     ),
+    # what cancels without a logarithm, an exponential or a root in it
+    "sub": (
+        "mean nanmean sum cos cosh",
+        (
+            r"-\s*[\w.]+(?:\([^()\n]*\))?\s*(?:\*\* ?2|\.pow\(2|\.square\()", r"-\s*([\w.]+(?:\(\))?)\s*\*\s*\1",
+            r"-\s*\w*\.?square\(", r"\bcosh?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",
+            r"\b1(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"\bsub_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
+        ),
+    ),
     "training-step": (
         "",
         (

@@ -1,23 +1,9 @@
 from collections.abc import Iterator
 
-from nanlint.api import (
-    NONNEGATIVE,
-    NONZERO,
-    Report,
-    Site,
-    Value,
-    first_arg,
-    is_square,
-    reduction_of,
-    rule,
-    same,
-    strip_views,
-)
-
-MEANS = frozenset({"mean", "sum", "avg_pool2d", "avg_pool1d", "conv2d", "conv1d"})
+from nanlint.api import NONNEGATIVE, NONZERO, Report, Site, moments_of, rule, strip_views, unguarded
 
 
-@rule("NAN103", at="sqrt rsqrt pow", kind="domain", over="division-by-zero-tensor")
+@rule("NAN103", at="sqrt rsqrt pow", kind="domain", over="division-by-zero-tensor variance-by-difference")
 def sqrt_of_negative(site: Site) -> Iterator[Report]:
     """
     Square root, or a fractional power, of a value that can be negative.
@@ -70,12 +56,15 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
     if divides and (site.doubt(x.value, NONZERO) or confidence) > confidence:
         # division-by-zero-tensor speaks, which is surer of its zero
         return
-    if _is_variance(x.value):
+    spread = strip_views(unguarded(x.value))
+    moments, made = moments_of(spread), spread.made_by
+    if moments is not None and made is not None and moments.is_variance:
         yield site.report(
             confidence,
             f"`{site.show(x)}`, mean of squares minus squared mean, rounds below 0 for nearly constant data, and "
             f"{what} of it is nan: use `var`, or clamp it to a positive minimum",
             at=x,
+            covers=(made,),
         )
         return
     lies = (
@@ -86,16 +75,3 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
         f"{what} is nan below 0, and `{site.show(x)}` {lies}: clamp it to a positive minimum first",
         at=x,
     )
-
-
-def _is_variance(value: Value) -> bool:
-    """`E[x * x] - E[x] ** 2`."""
-    value = strip_views(value)
-    first, second = value.arg("input"), value.arg("other")
-    if value.op != "sub" or first is None or second is None or not is_square(strip_views(second)):
-        return False
-    squares = reduction_of(first, MEANS)
-    mean = first_arg(strip_views(second))
-    if squares is None or mean is None or not is_square(strip_views(squares)):
-        return False
-    return same(first_arg(strip_views(squares)), reduction_of(mean, MEANS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast, emptiness, masking, needs
+from nanlint.facts import autocast, emptiness, masking, needs, precision
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
 from nanlint.facts.hazards import carried
@@ -133,7 +133,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         site.unmet = unmet
         if result.kind in ("tensor", "unknown"):
             overflows = op.name in OVERFLOWING and range_ is not None and INF in range_
-            if unmet or overflows or masking.is_nan_by_shape(op.name, values):
+            lost = precision.cancels(op.name, values)
+            if unmet or overflows or lost or masking.is_nan_by_shape(op.name, values):
                 result = result.but(hazards=result.hazards | {site})
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})

@@ -53,12 +53,12 @@ def complement_of(value: Value) -> Value | None:
     if left is None or right is None:
         return None
     if value.op == "sub":
-        return right if _is_one(left) and not _is_one(right) else None
+        return right if is_one(left) and not is_one(right) else None
     if value.op == "rsub":
-        return left if _is_one(right) else None
+        return left if is_one(right) else None
     if value.op == "add":
         for one, other in ((left, right), (right, left)):
-            if _is_one(one) and other.op == "neg":
+            if is_one(one) and other.op == "neg":
                 return first_arg(other)
     return None
 
@@ -83,7 +83,8 @@ def _factors(value: Value) -> tuple[tuple[Value, Value], ...]:
     return ((left, right), (right, left)) if value.op == "mul" and left is not None and right is not None else ()
 
 
-def _is_one(value: Value) -> bool:
+def is_one(value: Value) -> bool:
+    """The number 1, or one that was meant to be nearly it."""
     point = value.range.point if value.range is not None else None
     return point is not None and abs(point - 1) < 0.01
 
@@ -118,7 +119,7 @@ def sigmoid_of(value: Value) -> tuple[Application, ...]:
     if made.op != "div" or top is None or below is None:
         return ()
     exponential = _one_plus_exp(below)
-    if exponential is None or not (_is_one(top) or picked(top).ident == exponential.ident):
+    if exponential is None or not (is_one(top) or picked(top).ident == exponential.ident):
         return ()
     return tuple(v.made_by for v in (value, exponential, picked(top)) if v.made_by is not None)
 
@@ -128,9 +129,9 @@ def _one_plus_exp(value: Value) -> Value | None:
     if value.op != "add" or left is None or right is None:
         return None
     for one, other in ((left, right), (right, left)):
-        if _is_one(one) and picked(other).op == "exp":
+        if is_one(one) and picked(other).op == "exp":
             return picked(other)
     return None
 
 
-__all__ = ["PICKS", "complement_of", "picked", "sigmoid_of", "softmax_of", "unguarded"]
+__all__ = ["PICKS", "complement_of", "is_one", "picked", "sigmoid_of", "softmax_of", "unguarded"]
