@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, Report, Site, Value, ancestry, complement_of, first_arg, picked, rule
+from nanlint.api import NONZERO, POSSIBLE, Report, Site, Value, ancestry, complement_of, first_arg, picked, rule
 
 # functions that are 0 at 0, as what divides them is
 VANISHING = frozenset("sin tan tanh sinh asin atan asinh atanh erf expm1 log1p".split())
@@ -9,7 +9,8 @@ DEPTH = 6
 
 
 @rule(
-    "NAN208", at="div", kind="division", over="division-by-zero-tensor normalised-by-own-scale",
+    "NAN208", at="div", kind="division",
+    over="division-by-zero-tensor normalised-by-own-scale one-minus-cosine exp-minus-one",
     mentions="sin( sin() cos( cos() tan( tan() sinh tanh asin atan asinh atanh arcsin arctan erf expm1 log1p exp(",
 )  # fmt: skip
 def removable_singularity(site: Site) -> Iterator[Report]:
@@ -51,16 +52,18 @@ def removable_singularity(site: Site) -> Iterator[Report]:
     if above is None or below is None or site.is_repaired:
         return
     root = _scaled(below)
-    found = _vanishing(above, root) if root is not None else None
+    term, found = _vanishing(above, root) if root is not None else (None, None)
     confidence = site.doubt(below, NONZERO) if found is not None else None
-    if found is None or confidence is None:
+    if term is None or found is None or confidence is None:
         return
+    cancelling = (term.made_by,) if term.made_by is not None and confidence > POSSIBLE else ()
     cure = "torch.sinc(x / math.pi)" if found.op == "sin" and below.op not in SCALINGS else "its series for small x"
     yield site.report(
         confidence,
         f"`{site.show(site.place.node)}` is 0 / 0 = nan where `{site.show(site.operands['other'])}` is 0, though it "
         f"has a limit there: use {cure}, and `where` on the divisor",
         at=site.place,
+        covers=cancelling,
     )
 
 
@@ -78,23 +81,23 @@ def _scaled(value: Value) -> Value | None:
     return None if value.kind == "number" else value
 
 
-def _vanishing(value: Value, root: Value) -> Value | None:
-    """The function of the root, in a term of the value, that is 0 where the root is."""
+def _vanishing(value: Value, root: Value) -> tuple[Value, Value] | tuple[None, None]:
+    """The term of the value that is 0 where the root is, and the function of the root in it."""
     for part in ancestry(value, DEPTH):
         inner = first_arg(part)
         if part.op in VANISHING and inner is not None and _is_scaled(inner, root):
-            return part
+            return part, part
         other = complement_of(part)
         other = picked(other) if other is not None else None
         inner = first_arg(other) if other is not None else None
         if other is not None and other.op == "cos" and inner is not None and _is_scaled(inner, root):
-            return other
+            return part, other
         left, right = part.arg("input"), part.arg("other")
         if part.op == "sub" and left is not None and right is not None and right.number == 1:
             inner = first_arg(picked(left)) if picked(left).op in ("exp", "cos") else None
             if inner is not None and _is_scaled(inner, root):
-                return picked(left)
-    return None
+                return part, picked(left)
+    return None, None
 
 
 def _is_scaled(value: Value, root: Value) -> bool:
