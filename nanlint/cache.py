@@ -97,9 +97,9 @@ class Cache:
     def __reduce__(self) -> tuple[type[Cache], tuple[Path, str]]:
         return Cache, (self.entries.folder, self.version)
 
-    def get(self, path: str, data: bytes, config: Config) -> Result | None:
+    def get(self, path: str, data: bytes, config: Config, fixing: str = "no") -> Result | None:
         """The result of checking these bytes under this path and configuration, if it is known."""
-        stored = self.entries.load(self._entry(path, config))
+        stored = self.entries.load(self._entry(path, config, fixing))
         if not isinstance(stored, dict) or stored.get("key") != self._key(path, data, config):
             return None
         try:
@@ -121,7 +121,15 @@ class Cache:
                 self._digests[file] = ""
         return self._digests[file] == was
 
-    def put(self, path: str, data: bytes, config: Config, result: Result, looked_at: LookedAt | None = None) -> None:
+    def put(
+        self,
+        path: str,
+        data: bytes,
+        config: Config,
+        result: Result,
+        looked_at: LookedAt | None = None,
+        fixing: str = "no",
+    ) -> None:
         """Keep a result. One with a failure is not kept: the next run shall try again.
 
         It holds as long as the files in `looked_at` are as they were; see `nanlint.project`.
@@ -129,7 +137,7 @@ class Cache:
         if result.failures:
             return
         kept = {"key": self._key(path, data, config), "looked_at": looked_at or {}, "result": _plain(result)}
-        self.entries.store(self._entry(path, config), kept)
+        self.entries.store(self._entry(path, config, fixing), kept)
 
     def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
         """Code and name of each rule of the packs: `load` is called only where they are not known yet."""
@@ -142,9 +150,12 @@ class Cache:
         self.entries.store(f"rules-{name[:16]}.json", {"key": self.version, "codes": codes})
         return codes
 
-    def _entry(self, path: str, config: Config) -> str:
-        """One entry for a file under one set of options, so that a changed file takes the place of its old self."""
-        return entry_name((os.path.abspath(path), path, _options(path, config)))
+    def _entry(self, path: str, config: Config, fixing: str) -> str:
+        """One entry for a file under one set of options, so that a changed file takes the place of its old self.
+
+        `fixing` is what is done about its findings.
+        """
+        return entry_name((os.path.abspath(path), path, _options(path, config), fixing))
 
     def _key(self, path: str, data: bytes, config: Config) -> str:
         head = repr((self.version, path, _options(path, config))).encode("utf-8", "surrogateescape")

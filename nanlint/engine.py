@@ -13,6 +13,7 @@ from nanlint.facts.callers import drop_covered
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
+from nanlint.fixes.proposing import Proposals
 from nanlint.following import callers, drivers
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
@@ -30,20 +31,21 @@ def check(
     *,
     noqa: bool = True,
     modules: Modules | None = None,
+    fixes: bool = False,
 ) -> Result:
     """Find the hazards in a file.
 
     A file that cannot be read as Python gives one finding `NAN000 invalid-file`; a rule that raises gives a Failure
     and hides nothing else. Findings below `confidence` are counted, not listed. Without `noqa`, comments of that word
     silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts. What the file imports is
-    looked up in `modules`, when a definition that is run asks for it.
+    looked up in `modules`, when a definition that is run asks for it. With `fixes`, findings say what to write instead.
     """
     try:
         with _deep_recursion():
             if modules is not None:
-                return _check(modules.open(data, path), rules, confidence, noqa, modules)
+                return _check(modules.open(data, path), rules, confidence, noqa, modules, fixes)
             with closing(Source(data, path)) as source:
-                return _check(source, rules, confidence, noqa, None)
+                return _check(source, rules, confidence, noqa, None, fixes)
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)
@@ -61,13 +63,14 @@ class _Said:
 
 
 def _check(
-    source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool, modules: Modules | None
+    source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool, modules: Modules | None, fixes: bool
 ) -> Result:
     by_op: dict[str, list[Rule]] = {}
     for rule in mentioned(rules, source):
         for op in rule.at:
             by_op.setdefault(op, []).append(rule)
     with closing(new_session(source, frozenset(by_op), modules)) as session:
+        session.applied = {} if fixes else None
         failures = _run_definitions(session)
         drop_covered(session)
         said = _ask(session, by_op, failures)
@@ -129,6 +132,7 @@ def _settle(
         if known is None or (s.report.confidence, not s.site.calls) > (known.report.confidence, not known.site.calls):
             best[key] = s
     findings: list[Finding] = []
+    proposals = Proposals(session) if session.applied is not None else None
     held_back = 0
     for s in best.values():
         if s.report.confidence < confidence:
@@ -138,7 +142,7 @@ def _settle(
             # told where that file is checked
             continue
         try:
-            finding = _finding(session, s)
+            finding = _finding(session, s, proposals)
         except SourceError:
             raise
         except Exception:
@@ -150,7 +154,7 @@ def _settle(
     return tuple(sorted(unique.values(), key=lambda f: f.sort_key)), held_back
 
 
-def _finding(session: Session, said: _Said) -> Finding:
+def _finding(session: Session, said: _Said, proposals: Proposals | None) -> Finding:
     # asked once more, now for its words
     report = next(islice(said.rule.check(said.site), said.number, None))
     start, end = session.span(report.place)
@@ -161,7 +165,7 @@ def _finding(session: Session, said: _Said) -> Finding:
         message += f", when called from line {session.row(said.site.calls[0])}"
     return Finding(
         said.rule.code, said.rule.name, message, session.source.path, start, end, report.confidence, tuple(related),
-        report.fixes,
+        proposals.of(said.site, report) if proposals is not None else (),
     )  # fmt: skip
 
 

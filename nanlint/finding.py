@@ -117,14 +117,24 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A file before and after its fixes were made, and the findings that they took away."""
+
+    before: bytes
+    after: bytes
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What checking one file gave.
 
     `held_back` counts the findings below the asked confidence, `notes` are sentences for `--verbose`
-    (a function whose analysis was cut short, say).
+    (a function whose analysis was cut short, say). Where fixes were made, the rest is of the file after them.
     """
 
     findings: tuple[Finding, ...] = ()
     failures: tuple[Failure, ...] = ()
     held_back: int = 0
     notes: tuple[str, ...] = ()
+    rewritten: Rewritten | None = None

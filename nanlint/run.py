@@ -6,17 +6,17 @@ import functools
 import gc
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nanlint.cache import Cache
 from nanlint.config import Config
 from nanlint.files import Target
-from nanlint.finding import Confidence, Failure, Finding, Position, Result
-from nanlint.project import Project
+from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
+from nanlint.project import LookedAt, Project
 from nanlint.selection import Named, selected, unknown
 from nanlint.source import mentions_torch
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Starting a process and importing engine and rules in it takes about as long as checking this much torch code.
 BYTES_WORTH_A_PROCESS = 400_000
 
+Fixing = Literal["no", "offer", "safe", "unsafe"]
+"""What is done about findings: nothing, their fixes are looked for, or made, the unsafe ones too."""
 # Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
 
@@ -34,7 +36,8 @@ Progress = Callable[[int, int], None]
 class Report:
     """What a run gave. The order is by path and place, whatever the number of processes.
 
-    `errors` are sentences about what could not be checked at all: a missing path, a broken configuration.
+    `errors` are sentences about what could not be checked at all: a missing path, a broken configuration. `rewritten`
+    are the files, by path, that fixes have changed; nothing has been written.
     """
 
     files: int = 0
@@ -43,6 +46,7 @@ class Report:
     held_back: int = 0
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    rewritten: Mapping[str, Rewritten] = field(default_factory=dict)
 
     @property
     def status(self) -> int:
@@ -64,13 +68,14 @@ def run(
     jobs: int | None = None,
     cache: Cache | None = None,
     progress: Progress | None = None,
+    fixing: Fixing = "no",
 ) -> Report:
     """Check the targets with at most `jobs` processes, None for one per CPU."""
     targets, errors = _usable(targets, cache)
     results: dict[int, Result] = {}
     cold: dict[int, int] = {}
     for index, target in enumerate(targets):
-        known = _quickly(target, cache)
+        known = _quickly(target, cache, fixing)
         if isinstance(known, Result):
             results[index] = known
         else:
@@ -79,7 +84,7 @@ def run(
     errors += more
     workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)
     indices = list(cold)
-    for position, result in _shared_out([targets[index] for index in indices], workers, cache):
+    for position, result in _shared_out([targets[index] for index in indices], workers, cache, fixing):
         results[indices[position]] = result
         if progress:
             progress(len(results), len(targets))
@@ -91,6 +96,7 @@ def run(
         sum(result.held_back for result in ordered),
         tuple(note for result in ordered for note in result.notes),
         tuple(errors),
+        {targets[index].path: r.rewritten for index, r in sorted(results.items()) if r.rewritten is not None},
     )
 
 
@@ -102,7 +108,7 @@ def rules_of(packs: tuple[Path, ...]) -> tuple[Rule, ...]:
     return load(packs)
 
 
-def check(target: Target, cache: Cache | None = None) -> Result:
+def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> Result:
     """Check one file in this process. Never raises: what goes wrong is in the result."""
     try:
         data = _read(target)
@@ -115,13 +121,32 @@ def check(target: Target, cache: Cache | None = None) -> Result:
 
         config = target.config
         rules = _rules(config, config.ignored(target.path))
-        with _collected_at_the_end(), closing(Project(target.path)) as project:
-            result = check_bytes(data, target.path, rules, config.confidence, noqa=target.noqa, modules=project)
+
+        def judge(data: bytes) -> Result:
+            with closing(Project(target.path)) as project:
+                looked_at.append(project.looked_at)
+                return check_bytes(
+                    data, target.path, rules, config.confidence, noqa=target.noqa, modules=project, fixes=fixing != "no"
+                )
+
+        looked_at: list[LookedAt] = []
+        with _collected_at_the_end():
+            result = judge(data)
+            if any(finding.fixes for finding in result.findings):
+                result = _settled(data, result, judge, fixing)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
-    if cache and target.data is None:
-        cache.put(target.path, data, target.config, result, project.looked_at)
+    if cache and target.data is None and result.rewritten is None:
+        cache.put(target.path, data, target.config, result, looked_at[0], fixing)
     return result
+
+
+def _settled(data: bytes, result: Result, judge: Callable[[bytes], Result], fixing: Fixing) -> Result:
+    from nanlint.fixes.settling import fixed, with_fixes_that_hold
+
+    if fixing == "offer":
+        return with_fixes_that_hold(data, result, judge)
+    return fixed(data, result, judge, unsafe=fixing == "unsafe")
 
 
 @contextmanager
@@ -196,7 +221,7 @@ def _loadable(targets: Sequence[Target], cold: dict[int, int], cache: Cache | No
     return {i: size for i, size in cold.items() if targets[i].config.rules not in broken}, list(broken.values())
 
 
-def _quickly(target: Target, cache: Cache | None) -> Result | int:
+def _quickly(target: Target, cache: Cache | None, fixing: Fixing) -> Result | int:
     """The result where it takes no analysis, else the size of the file in bytes."""
     try:
         data = _read(target)
@@ -204,7 +229,7 @@ def _quickly(target: Target, cache: Cache | None) -> Result | int:
         return _unreadable(target.path, error)
     if not mentions_torch(data):
         return Result()
-    known = cache.get(target.path, data, target.config) if cache and target.data is None else None
+    known = cache.get(target.path, data, target.config, fixing) if cache and target.data is None else None
     return known if known is not None else len(data)
 
 
@@ -221,12 +246,14 @@ def _unreadable(path: str, error: OSError) -> Result:
     return Result((Finding("NAN000", "invalid-file", message, path, start, start, Confidence.CERTAIN),))
 
 
-def _shared_out(targets: Sequence[Target], workers: int, cache: Cache | None) -> Iterator[tuple[int, Result]]:
+def _shared_out(
+    targets: Sequence[Target], workers: int, cache: Cache | None, fixing: Fixing
+) -> Iterator[tuple[int, Result]]:
     if workers <= 1:
-        yield from ((index, check(target, cache)) for index, target in enumerate(targets))
+        yield from ((index, check(target, cache, fixing)) for index, target in enumerate(targets))
         return
     from nanlint.processes import shared_out
 
-    for index, result in shared_out(functools.partial(check, cache=cache), targets, workers):
+    for index, result in shared_out(functools.partial(check, cache=cache, fixing=fixing), targets, workers):
         died = Failure(targets[index].path, "nanlint", "the process that checked this file died")
         yield index, result or Result(failures=(died,))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
 from nanlint.facts.growth import grows, is_up_to_callers
 from nanlint.facts.precision import is_data, near_zero
 from nanlint.facts.relations import steps_of_decay, strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value
-from nanlint.finding import Confidence, Fix
+from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
 
 if TYPE_CHECKING:
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Place, Session
     from nanlint.ops.op import Need
     from nanlint.source import Definition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What a rule proposes to write at a place: a template, whose names stand for the operands."""
+
+    title: str
+    place: Place
+    template: str
+    operands: Mapping[str, Operand]
+    applicability: Literal["safe", "unsafe"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +46,7 @@ class Report:
     place: Place
     covers: tuple[cst.CSTNode, ...] = ()
     related: tuple[tuple[str, Place], ...] = ()
-    fixes: tuple[Fix, ...] = ()
+    fixes: tuple[Proposal, ...] = ()
     defect: Hashable = None
 
 
@@ -233,6 +244,7 @@ class Site:
         at: Operand | Place | None = None,
         covers: tuple[Application, ...] = (),
         related: tuple[tuple[str, Place], ...] = (),
+        fixes: tuple[Proposal, ...] = (),
         defect: Hashable = None,
     ) -> Report:
         """Say that something is wrong here, or at an operand of this site."""
@@ -245,7 +257,18 @@ class Site:
             # a nan compares as false and -inf adds nothing: what only decides something does not spread
             confidence = min(confidence, Confidence.POSSIBLE)
         nodes = (self.place.node, *(application.place.node for application in covers))
-        return Report(confidence, message, place, nodes, related, defect=defect)
+        return Report(confidence, message, place, nodes, related, fixes, defect)
+
+    def fix(
+        self, title: str, at: Operand | Place, template: str, *, safe: bool = False, **operands: Operand
+    ) -> Proposal:
+        """Propose to replace an operand, or what stands at a place, by a template.
+
+        A template is Python in which the names of `operands` stand for their code, `like_x` for something short of the
+        dtype of `x`, and `torch`, `F` and `math` for these modules. `safe`: value and gradient stay on benign input.
+        """
+        place = self.place._replace(node=at.node) if isinstance(at, Operand) else at
+        return Proposal(title, place, template, operands, "safe" if safe else "unsafe")
 
 
 def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:

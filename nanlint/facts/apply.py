@@ -86,7 +86,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
         if name == "min" and op.name in ("clamp", "clamp_min"):
             # a limit that is chosen from several is chosen to fit, such as by the dtype
             whole = whole.but(reach=Confidence.POSSIBLE, alternatives=())
-        return whole.but(ident=_ident(frame, op, values), made_by=Application(op.name, values, frame.place(node)))
+        made = Application(op.name, values, frame.place(node))
+        return frame.keep(whole.but(ident=_ident(frame, op, values), made_by=made), operands)
     inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number", "distribution")]
     dtype = result_dtype(op, values, frame.session.default_dtype)
     args = Operands(as_kernels_see(op.name, values, dtype))
@@ -139,6 +140,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})
             site.result = result
+    frame.keep(result, operands)
     return parts(frame, op, result) if op.returns == "tuple" else result
 
 

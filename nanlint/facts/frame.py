@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nanlint.facts.emptiness import known_nonempty
-from nanlint.facts.value import Value
+from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence, Position
 from nanlint.interval import Interval
 
@@ -44,6 +44,15 @@ class Place(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Place({type(self.node).__name__} in {self.unit.qualname})"
+
+
+class Applied(NamedTuple):
+    """An application with the expressions of its operands, as a fix needs them."""
+
+    op: str
+    operands: Mapping[str, Operand]
+    result: Value
+    place: Place
 
 
 class Env:
@@ -111,6 +120,7 @@ class Session:
     default_dtype: str | None = "float32"
     nested: list[tuple[Any, Frame]] = field(default_factory=list)
     fixed: dict[Hashable, Value] = field(default_factory=dict)
+    applied: dict[Application, Applied] | None = None
     steps: int = 0
     inlined: int = 0
     followed: int = 0
@@ -260,6 +270,13 @@ class Frame:
         """Run a statement; False when control does not go on behind it."""
         executor = self.session.executors.get(type(node))
         return True if executor is None else bool(executor(self, node))
+
+    def keep(self, result: Value, operands: Mapping[str, Operand]) -> Value:
+        """Remember what an expression applies to what, for fixes, if they are wanted; gives the result back."""
+        kept, made = self.session.applied, result.made_by
+        if kept is not None and made is not None and self.is_here and not self.calls:
+            kept[made] = Applied(made.op, operands, result, made.place)
+        return result
 
     def unknown(self, **known: Any) -> Value:
         return Value(ident=self.session.fresh(), **known)

@@ -13,9 +13,10 @@ import click
 
 from nanlint import __version__
 from nanlint.config import OUTPUT_FORMATS, Config, ConfigError, Configs, load, parse_selectors, pattern
-from nanlint.finding import Confidence, Finding
+from nanlint.finding import Confidence
+from nanlint.hosts.fixing import fix_options
 from nanlint.hosts.running import run as run_command
-from nanlint.hosts.verifying import part, shard, verified, write_reproducers
+from nanlint.hosts.verifying import judged, shard
 from nanlint.selection import Layer, nearest
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ _reproducers = click.option(
 
 @main.command()
 @_finding_options
+@fix_options
 @click.option("--verify", is_flag=True, help="Run the code of each finding, in child processes, to confirm it.")
 @_reproducers
 @click.pass_context
@@ -148,7 +150,7 @@ def verify(context: click.Context, /, paths: tuple[str, ...], **options: Any) ->
 
 
 def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
-    from nanlint.hosts import output
+    from nanlint.hosts import fixing, output
     from nanlint.run import run
 
     verbose, quiet, file = options["verbose"], options["quiet"], options["output_file"]
@@ -161,17 +163,25 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
         config, errors = _adjustment(options)(Config()), [str(error), *errors]
     cache = None if options["no_cache"] else _cache(config, targets)
     with output.ProgressBar(wanted=not quiet) as progress:
-        report = run(targets, jobs=config.jobs, cache=cache, progress=progress)
+        mode = fixing.mode(options, config.output_format)
+        report = run(targets, jobs=config.jobs, cache=cache, progress=progress, fixing=mode)
     report = replace(report, errors=tuple(dict.fromkeys((*errors, *report.errors))))
+    if options.get("diff"):
+        return _show_diff(report, options)
+    if options.get("fix"):
+        report, targets = fixing.write(report, targets)
+        click.echo("" if quiet else fixing.told(report, would=False), nl=False, err=True)
     if options["verify"]:
-        report = replace(report, findings=_verified(report, options, cache, wanted=not quiet))
+        report = replace(report, findings=judged(report.findings, options, cache, wanted=not quiet))
     elif options["reproducers"]:
         raise click.UsageError("--reproducers needs --verify")
     output.complain(report, verbose=verbose, quiet=quiet)
     coloured = file is None and output.coloured()
     text = output.rendered(report, targets, config, coloured=coloured, statistics=options["statistics"], quiet=quiet)
     if file is None:
-        click.echo(text, nl=False, color=coloured)
+        # the fixed text of standard input has taken the place of the findings
+        piped = bool(options.get("fix")) and any(target.data is not None for target in targets)
+        click.echo(text, nl=False, color=coloured, err=piped)
     else:
         try:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -182,16 +192,15 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     return 0 if calm and report.status == 1 else report.status
 
 
-def _verified(report: Report, options: dict[str, Any], cache: Cache | None, *, wanted: bool) -> tuple[Finding, ...]:
-    """The findings with their verdicts, those of one shard where one is asked for."""
-    from nanlint.hosts import output
+def _show_diff(report: Report, options: dict[str, Any]) -> int:
+    """Print what would change; the exit status is 1 where something would."""
+    from nanlint.hosts import fixing, output
 
-    chosen = part(report.findings, options.get("shard"))
-    with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
-        findings = verified(chosen, progress, cache=cache, on_ray=options.get("pool") == "ray")
-    if options["reproducers"]:
-        write_reproducers(findings, options["reproducers"])
-    return findings
+    output.complain(report, verbose=options["verbose"], quiet=options["quiet"])
+    click.echo(fixing.diff(report), nl=False)
+    click.echo("" if options["quiet"] else fixing.told(report, would=True), nl=False, err=True)
+    status = 2 if report.status == 2 else 1 if report.rewritten else 0
+    return 0 if options["exit_zero"] and status == 1 else status
 
 
 def _configs(options: dict[str, Any]) -> Configs:

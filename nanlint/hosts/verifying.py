@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,20 @@ def shard(_context: click.Context, _parameter: click.Parameter, value: str | Non
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise click.BadParameter("give a part and the number of parts, such as 2/4")
     return int(match[1]), int(match[2])
+
+
+def judged(
+    findings: Sequence[Finding], options: dict[str, Any], cache: Cache | None, *, wanted: bool
+) -> tuple[Finding, ...]:
+    """The findings with their verdicts as the options ask for them, those of one shard where one is asked for."""
+    from nanlint.hosts import output
+
+    chosen = part(findings, options.get("shard"))
+    with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
+        told = verified(chosen, progress, cache=cache, on_ray=options.get("pool") == "ray")
+    if options["reproducers"]:
+        write_reproducers(told, options["reproducers"])
+    return told
 
 
 def part(findings: Sequence[Finding], which: tuple[int, int] | None) -> list[Finding]:

@@ -1,0 +1,273 @@
+"""The fixes of a finding: stable forms of the expressions around it, and what its rule proposes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nanlint.finding import Edit, Fix
+from nanlint.fixes.code import Code
+from nanlint.fixes.flow import Flow, assigned
+from nanlint.fixes.matching import Match, applications
+from nanlint.fixes.rewriting import Rewriting, of_template
+from nanlint.fixes.stable import rewritings
+from nanlint.fixes.writing import Unwritable, replacement
+from nanlint.ops import TABLE
+from nanlint.source.lex import TOKEN
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from nanlint.facts.frame import Applied, Place, Session
+    from nanlint.facts.value import Operand
+    from nanlint.site import Report, Site
+
+MAX_FIXES = 3
+"""Of one finding: the first that holds is taken, so a few are enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A rewriting that fits the code: what it replaces, and the nodes that it does away with."""
+
+    rewriting: Rewriting
+    root: Applied
+    match: Match
+
+    @property
+    def nodes(self) -> set[int]:
+        return {id(applied.place.node) for applied in self.match.used}
+
+
+class Proposals:
+    """Works on the applications that a session has kept; nothing is done before it is asked."""
+
+    def __init__(self, session: Session) -> None:
+        self.source = session.source
+        self.made = session.applied or {}
+
+    @cached_property
+    def code(self) -> Code:
+        return Code(self.source)
+
+    @cached_property
+    def flow(self) -> Flow:
+        known = (applied.place for applied in self.made.values() if not _is_random(applied))
+        return Flow(self.code, {node for place in known if (node := self._expression(place)) is not None})
+
+    @cached_property
+    def found(self) -> list[Found]:
+        """Every place of the file where a stable form fits."""
+        return list(self._search())
+
+    def of(self, site: Site, report: Report) -> tuple[Fix, ...]:
+        """What can be offered for a report of a site, the best first; nothing for what `ast` cannot parse."""
+        try:
+            return self._of(site, report)
+        except SyntaxError:
+            return ()
+
+    def _of(self, site: Site, report: Report) -> tuple[Fix, ...]:
+        wanted = {id(site.node), id(report.place.node)}
+        fitting = [found for found in self.found if found.nodes & wanted]
+        fitting.sort(key=lambda found: (found.rewriting.applicability != "safe", -len(found.nodes)))
+        fixes: list[Fix] = []
+        for found in fitting:
+            self._add(fixes, found.rewriting, found.root.place, found.match.names, found.match.used)
+        for proposal in report.fixes:
+            names = {name: (operand,) for name, operand in proposal.operands.items()}
+            rewriting = of_template(proposal.template, proposal.applicability, proposal.title)
+            self._add(fixes, rewriting, proposal.place, names, ())
+        return tuple(fixes[:MAX_FIXES])
+
+    def _add(
+        self,
+        fixes: list[Fix],
+        rewriting: Rewriting,
+        place: Place,
+        names: Mapping[str, tuple[Operand, ...]],
+        used: tuple[Applied, ...],
+    ) -> None:
+        try:
+            fix = self._fix(rewriting, place, names, used)
+        except Unwritable:
+            return
+        if fix not in fixes:
+            fixes.append(fix)
+
+    def _search(self) -> Iterator[Found]:
+        by_node: dict[int, list[Applied]] = {}
+        for applied in self.made.values():
+            by_node.setdefault(id(applied.place.node), []).append(applied)
+        for same in by_node.values():
+            for rewriting in rewritings(same[0].op):
+                ways = [list(applications(rewriting.pattern, applied, self.made, Match())) for applied in same]
+                first = next(iter(ways[0]), None)
+                # a loop may run the same code on values that were made in several ways
+                if first is not None and all(any(_alike(first, way) for way in each) for each in ways[1:]):
+                    yield Found(rewriting, same[0], first)
+
+    def _fix(
+        self,
+        rewriting: Rewriting,
+        place: Place,
+        names: Mapping[str, tuple[Operand, ...]],
+        used: tuple[Applied, ...],
+    ) -> Fix:
+        target = self._expression(place)
+        if target is None:
+            raise Unwritable("it is no expression of its own")
+        for applied in used:
+            self._refuse_special(applied)
+        gone = self._unread(target, used)
+        removed = [edit for statement in gone if (edit := self._without(statement)) is not None]
+        if len(removed) < len(gone):
+            gone = []
+        moved = gone if self.flow.leads_to(gone, target) else []
+        removed = removed if moved or all(map(self.flow.is_plain_statement, gone)) else []
+        places = {name: self._place_of(operands, place, target, moved) for name, operands in names.items()}
+        self._refuse_effects(rewriting, [target, *moved], names, place)
+        texts = {name: self._text(found, operands) for (name, found), operands in zip(
+            places.items(), names.values(), strict=True)}  # fmt: skip
+        self._add_formats(rewriting, texts, names, place)
+        text, imports = replacement(self.code, rewriting.template, texts, target)
+        start, end = self.code.range(target)
+        if _comments(self.code.source.text[start:end]) - _comments(text):
+            raise Unwritable("a comment would go")
+        edits = [self.code.edit(start, end, self.code.padded(start, end, text)), *imports]
+        edits += removed
+        shown = " ".join(text.split())
+        title = rewriting.title or f"Replace with `{shown if len(shown) <= 80 else shown[:60] + '...' + shown[-17:]}`"
+        return Fix(title, rewriting.applicability, tuple(sorted(edits, key=lambda edit: (edit.start, edit.end))))
+
+    def _expression(self, place: Place) -> ast.expr | None:
+        return self._of_node(place, place.node)
+
+    def _of_node(self, place: Place, node: cst.CSTNode) -> ast.expr | None:
+        try:
+            return self.code.at(place.unit.span(node))
+        except KeyError:
+            return None
+
+    def _refuse_special(self, applied: Applied) -> None:
+        """An operation in place does more than give a value, and what an op takes and we do not know would be lost."""
+        node = self._expression(applied.place)
+        if node is None:
+            raise Unwritable("a part of it is no expression")
+        if not isinstance(node, ast.Call):
+            return
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        first = applied.operands.get("input")
+        is_method = first is not None and self._of_node(applied.place, first.node) is getattr(node.func, "value", None)
+        if name.endswith("_") or len(node.args) + len(node.keywords) + is_method > len(applied.operands):
+            raise Unwritable("it is called in a way of its own")
+
+    def _place_of(
+        self, operands: tuple[Operand, ...], place: Place, target: ast.expr, moved: list[ast.stmt]
+    ) -> ast.expr | None:
+        """An expression for the operand that may stand where the target does, one within it if there is one."""
+        nodes = [node for operand in operands if (node := self._of_node(place, operand.node)) is not None]
+        inside = [node for node in nodes if self.code.within(node, target)]
+        for node in sorted(inside, key=lambda node: len(self.code.text(node))):
+            return node
+        moves = (node for node in nodes if self.code.statement(node) in moved)
+        return next((node for node in nodes if self.flow.holds(node, target)), next(moves, None))
+
+    def _text(self, node: ast.expr | None, operands: tuple[Operand, ...]) -> str:
+        if node is not None:
+            return self.code.text(node)
+        number = operands[0].value.number
+        if number is not None:
+            const = operands[0].value.const
+            return repr(const) if isinstance(const, (int, float)) else repr(number)
+        raise Unwritable("an operand is not at hand there")
+
+    def _refuse_effects(
+        self,
+        rewriting: Rewriting,
+        homes: Sequence[ast.AST],
+        names: Mapping[str, tuple[Operand, ...]],
+        place: Place,
+    ) -> None:
+        """What does more than give a value is evaluated once, before as after."""
+        uses = [node.id for node in ast.walk(rewriting.template) if isinstance(node, ast.Name)]
+        eventful = 0
+        for name, operands in names.items():
+            nodes = [node for operand in operands if (node := self._of_node(place, operand.node)) is not None]
+            if all(self.flow.is_plain(node) for node in nodes):
+                continue
+            eventful += 1
+            at_home = any(self.code.within(node, home) for node in nodes for home in homes)
+            if len(nodes) != 1 or uses.count(name) != 1 or not at_home:
+                raise Unwritable("an operand has effects")
+        if eventful > 1:
+            raise Unwritable("the operands may depend on their order")
+
+    def _add_formats(
+        self, rewriting: Rewriting, texts: dict[str, str], names: Mapping[str, tuple[Operand, ...]], place: Place
+    ) -> None:
+        """`like_x` stands for a short expression with the dtype of `x`."""
+        for node in ast.walk(rewriting.template):
+            if isinstance(node, ast.Name) and node.id.startswith("like_"):
+                name = node.id.removeprefix("like_")
+                texts[node.id] = self._of_its_format(names[name][0], place)
+
+    def _of_its_format(self, operand: Operand, place: Place) -> str:
+        outer = self._of_node(place, operand.node)
+        if operand.value.is_integral or outer is None:
+            raise Unwritable("it holds no floats")
+        if isinstance(outer, (ast.Name, ast.Attribute)):
+            return self.code.text(outer)
+        for applied in self.made.values():
+            for inner in applied.operands.values():
+                node = self._of_node(place, inner.node)
+                is_float = inner.value.kind in ("tensor", "unknown") and not inner.value.is_integral
+                if is_float and isinstance(node, (ast.Name, ast.Attribute)) and self.code.within(node, outer):
+                    return self.code.text(node)
+        raise Unwritable("nothing short has its format")
+
+    def _unread(self, target: ast.expr, used: tuple[Applied, ...]) -> list[ast.stmt]:
+        """The statements that bind intermediates which nothing reads but the target, or another of them."""
+        at = self.code.statement(target)
+        nodes = {node for applied in used if (node := self._expression(applied.place)) is not None}
+        candidates = {self.code.statement(node): node for node in nodes}
+        readers: list[ast.AST] = [target]
+        gone: list[ast.stmt] = []
+        waiting = [s for s, node in candidates.items() if s is not at and getattr(s, "value", None) is node]
+        while unread := [s for s in waiting if (name := assigned(s)) and self.flow.unread(name, s, readers)]:
+            gone += unread
+            readers += unread
+            waiting = [s for s in waiting if s not in unread]
+        whole = len(gone) < min((len(self.code.block(s)) for s in gone), default=1)
+        return sorted(gone, key=lambda s: s.lineno) if whole else []
+
+    def _without(self, statement: ast.stmt) -> Edit | None:
+        """The rows of a statement deleted; None where something else stands in them, such as a comment."""
+        source = self.code.source
+        first, last = statement.lineno, statement.end_lineno or statement.lineno
+        before = len(source.rows_text(1, first - 1)) if first > 1 else 0
+        rows = source.rows_text(first, last)
+        start, end = self.code.range(statement)
+        if source.text[before:start].strip() or source.text[end : before + len(rows)].strip() or _comments(rows):
+            return None
+        return self.code.edit(before, before + len(rows), "")
+
+
+def _is_random(applied: Applied) -> bool:
+    op = TABLE.get(applied.op)
+    return op is not None and op.random
+
+
+def _alike(one: Match, other: Match) -> bool:
+    """Both were read in the same code."""
+    return [id(a.place.node) for a in one.used] == [id(a.place.node) for a in other.used] and all(
+        [id(o.node) for o in operands] == [id(o.node) for o in other.names.get(name, ())]
+        for name, operands in one.names.items()
+    )
+
+
+def _comments(text: str) -> set[str]:
+    return {token[0] for token in TOKEN.finditer(text) if token.lastgroup == "comment"}

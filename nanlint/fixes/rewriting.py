@@ -1,0 +1,44 @@
+"""What is written instead of what: a pattern of values and a template of code."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Applicability = Literal["safe", "unsafe"]
+ARROWS: dict[str, Applicability] = {" -> ": "safe", " ~> ": "unsafe"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rewriting:
+    """`template` in the place of `pattern`; without a pattern, of what a rule names. `title`: a verb phrase."""
+
+    pattern: ast.expr
+    template: ast.expr
+    applicability: Applicability
+    title: str = ""
+
+
+@functools.cache
+def read(text: str) -> Rewriting:
+    """`PATTERN -> TEMPLATE`, or with `~>` where values near the border change."""
+    arrow = next(arrow for arrow in ARROWS if arrow in text)
+    pattern, template = text.split(arrow)
+    return Rewriting(_expression(pattern), _expression(template), ARROWS[arrow])
+
+
+def read_all(lines: Iterable[str]) -> list[Rewriting]:
+    return [read(line) for line in lines if line.strip()]
+
+
+@functools.cache
+def of_template(template: str, applicability: Applicability, title: str) -> Rewriting:
+    """What a rule proposes for an expression that it names."""
+    return Rewriting(ast.Name("target"), _expression(template), applicability, title)
+
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
