@@ -106,14 +106,23 @@ def _logs(value: Value) -> Iterator[tuple[Value, Value]]:
 def _quotients(value: Value, scale: Value) -> Iterator[Value]:
     """Squares among the terms that are divided by this variance, or by the square of this deviation."""
     for term in _terms(value):
-        below, above = term.arg("other"), term.arg("input")
+        below, above = term.arg("other"), first_arg(term)
+        if above is None:
+            continue
         if term.op == "div" and below is not None and _scale(below).ident == scale.ident:
-            yield term
-        elif above is not None and is_square(term):
+            if any(_is_error(part) for part in _terms(above)):
+                yield term
+        elif is_square(term):
             inner = picked(above)
             below = inner.arg("other")
             if inner.op == "div" and below is not None and _scale(below).ident == scale.ident:
                 yield inner
+
+
+def _is_error(value: Value) -> bool:
+    """A squared difference, or an argument that may be one: what else is squared may have no zero."""
+    root = first_arg(value) if is_square(value) else None
+    return value.op in ("", "mse_loss") or (root is not None and picked(root).op in ("", "sub"))
 
 
 def _scale(value: Value) -> Value:

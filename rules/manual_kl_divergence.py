@@ -20,7 +20,7 @@ LOGS = frozenset({"log", "log2"})
 
 @rule(
     "NAN508", at="mul", kind="loss", mentions="log( log2( log() log2()",
-    over="log-of-nonpositive division-by-zero-tensor manual-entropy",
+    over="log-of-nonpositive division-by-zero-tensor manual-entropy eps-on-signed-divisor",
 )  # fmt: skip
 def manual_kl_divergence(site: Site) -> Iterator[Report]:
     """

@@ -21,7 +21,7 @@ Found = tuple[Value, tuple[Application, ...], list[Confidence | None]]
 
 @rule(
     "NAN106", at="log sub", kind="domain", mentions="log( log()",
-    over="log-of-nonpositive division-by-zero-tensor manual-bce-without-clamp log-of-sigmoid",
+    over="log-of-nonpositive division-by-zero-tensor manual-bce-without-clamp log-of-sigmoid eps-on-signed-divisor",
 )  # fmt: skip
 def manual_logit(site: Site) -> Iterator[Report]:
     """

@@ -26,7 +26,7 @@ MEANS = frozenset({"mean", "nanmean", "median"})
 
 @rule(
     "NAN203", at="div weight_norm", kind="division",
-    over="division-by-zero-tensor sqrt-gradient-at-zero spread-of-one-sample",
+    over="division-by-zero-tensor sqrt-gradient-at-zero spread-of-one-sample eps-on-signed-divisor",
 )  # fmt: skip
 def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     """

@@ -10,7 +10,7 @@ DEPTH = 6
 
 @rule(
     "NAN208", at="div", kind="division",
-    over="division-by-zero-tensor normalised-by-own-scale one-minus-cosine exp-minus-one",
+    over="division-by-zero-tensor normalised-by-own-scale one-minus-cosine exp-minus-one eps-on-signed-divisor",
     mentions="sin( sin() cos( cos() tan( tan() sinh tanh asin atan asinh atanh arcsin arctan erf expm1 log1p exp(",
 )  # fmt: skip
 def removable_singularity(site: Site) -> Iterator[Report]:

@@ -101,7 +101,10 @@ def fills(value: Value, depth: int = DEPTH, beside: tuple[Value, ...] = ()) -> I
 
 
 def is_nan_by_shape(op: str, values: Mapping[str, Value]) -> bool:
-    """The result is nan where all elements of a row are masked with -inf, or for a single sample."""
+    """The result is nan where all of a row is masked with -inf, or both sides of a difference, or for one sample."""
+    if op == "sub":
+        sides = [values[name] for name in ("input", "other") if name in values]
+        return all(next(fills(side), None) is not None for side in sides)
     if op in ROWS:
         value = values.get("input")
         return value is not None and next(fills(value), None) is not None
