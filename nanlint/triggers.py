@@ -82,8 +82,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "normal": ("normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
-    "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=")),
-    "sub": ("inf Inf infty", ("fill", r"where\(", r"tri[ul]\(")),
+    "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=", r"tri[ul]\(")),
     "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
