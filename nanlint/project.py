@@ -189,7 +189,9 @@ def _source(data: bytes, path: str) -> Source | None:
         return None
     try:
         source = Source(data, path)
-        return source if source.index else None
+        assert source.index
+        source.forget_trees()
+        return source
     except SourceError:
         return None
 

@@ -15,11 +15,10 @@ from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Place, Session
     from nanlint.ops.op import Need
     from nanlint.source import Definition
+    from nanlint.source import nodes as cst
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +43,7 @@ class Report:
     confidence: Confidence
     message: str
     place: Place
-    covers: tuple[cst.CSTNode, ...] = ()
+    covers: tuple[cst.Node, ...] = ()
     related: tuple[tuple[str, Place], ...] = ()
     fixes: tuple[Proposal, ...] = ()
     defect: Hashable = None
@@ -84,7 +83,7 @@ class Site:
     root: Definition | None = None
 
     @property
-    def node(self) -> cst.CSTNode:
+    def node(self) -> cst.Node:
         return self.place.node
 
     @property
@@ -208,7 +207,7 @@ class Site:
         doubts = [self.doubt(part, domain) for part in parts if part is not None and part.kind != "number"]
         return max((d for d in doubts if d is not None), default=None)
 
-    def show(self, what: Operand | cst.CSTNode, limit: int = 60) -> str:
+    def show(self, what: Operand | cst.Node, limit: int = 60) -> str:
         """The source of an operand on one line, shortened in the middle when long."""
         if self.session.wordless:
             return ""

@@ -6,10 +6,8 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
-import libcst as cst
 import pytest
 from hypothesis import HealthCheck, given, settings
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -17,6 +15,7 @@ from source_files import File, files
 
 from nanlint.finding import Position
 from nanlint.source import ClassEntry, Definition, Source
+from nanlint.source import nodes as cst
 from nanlint.source.positions import record
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -32,16 +31,16 @@ def units(source: Source) -> list[Definition | ClassEntry]:
     return [*source.index.definitions, *classes]
 
 
-def nodes(source: Source) -> Iterator[tuple[Definition | ClassEntry, cst.CSTNode]]:
+def nodes(source: Source) -> Iterator[tuple[Definition | ClassEntry, cst.Node]]:
     for unit in units(source):
         pending: list[Any] = [unit.node]
         while pending:
             node = pending.pop()
             if isinstance(node, (list, tuple)):
                 pending.extend(node)
-            elif isinstance(node, cst.CSTNode):
+            elif isinstance(node, cst.Node):
                 yield unit, node
-                pending.extend(getattr(node, field.name, None) for field in fields(node))
+                pending.extend(getattr(node, name) for name in type(node).fields)
 
 
 def offset(text: str, position: Position) -> int:

@@ -12,9 +12,8 @@ from nanlint.facts.apply import record
 from nanlint.ops.names import is_absent
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
 ASKS = re.compile(
     r"hasattr|getattr|(?i:version|available|supports|requires)|(?i:torch)_?\d|(?i:torch_(?:ge|gt|lt|le|geq)\b)|\bHAS_|_HAS_"
@@ -25,7 +24,7 @@ LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 Block = list[ast.stmt]
 
 
-def note(frame: Frame, full: str, node: cst.CSTNode) -> None:
+def note(frame: Frame, full: str, node: cst.Node) -> None:
     """Show the rules the name `full` of torch at `node` if torch lacks it and no guard around asks for it."""
     session = frame.session
     if "unknown-name" not in session.listened or session.muted or not frame.is_here or not is_absent(full):

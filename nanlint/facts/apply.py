@@ -20,15 +20,14 @@ from nanlint.ops.dtypes import round_to
 from nanlint.site import Site
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame, Place
     from nanlint.ops.op import Op
+    from nanlint.source import nodes as cst
 
 MAX_ALTERNATIVES = 4
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"}).union(FACTORS)
-REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.CSTNode], Value]] = {}
+REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.Node], Value]] = {}
 """By op: what it takes out of its operands; `nanlint.facts.repairs` fills this table."""
 # of what only goes into these, such as sizes that are rounded, no gradient is wanted
 STEPS = frozenset({"round", "floor", "ceil", "trunc", "sign"})
@@ -63,7 +62,7 @@ class Operands:
         return value is not None and value.kind != "none"
 
 
-def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode) -> Value:
+def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) -> Value:
     """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
     # `x.new_full()` takes nothing but its format from x
     split = [
@@ -145,7 +144,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.CSTNode)
 
 
 def record(
-    frame: Frame, op: str, operands: Mapping[str, Operand], node: cst.CSTNode, result: Value, payload: object = None
+    frame: Frame, op: str, operands: Mapping[str, Operand], node: cst.Node, result: Value, payload: object = None
 ) -> Site:
     """Put a site on the list that the rules are shown after the definition has run."""
     site = Site(
@@ -175,7 +174,7 @@ def _unknown_roots(value: Value, depth: int) -> list[Value]:
 
 
 def repair(
-    frame: Frame, value: Value, node: cst.CSTNode, range_: Interval | None = None, mask: Value | None = None
+    frame: Frame, value: Value, node: cst.Node, range_: Interval | None = None, mask: Value | None = None
 ) -> Value:
     """The value after its bad elements were masked, filled or selected away at `node`."""
     if value.hazards and (mask is None or frame.is_here):

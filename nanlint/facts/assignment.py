@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import narrow, training
 from nanlint.facts.apply import escape, join, record, repair
 from nanlint.facts.builtin import element_of
@@ -15,6 +13,7 @@ from nanlint.facts.functions import Instance
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE, Interval, at_least
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -48,7 +47,7 @@ def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
         assign(frame, target.value, Value("tuple", ident=frame.session.fresh()))
 
 
-def rebind(frame: Frame, node: cst.CSTNode, value: Value) -> None:
+def rebind(frame: Frame, node: cst.Node, value: Value) -> None:
     """After an in-place operation: the name or attribute now holds the new value."""
     if isinstance(node, cst.Name):
         if node.value in frame.env.vars:

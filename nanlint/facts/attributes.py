@@ -14,9 +14,8 @@ from nanlint.finding import Confidence
 from nanlint.ops import DTYPES, TABLE
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
@@ -25,7 +24,7 @@ NUMBER_ATTRIBUTES = frozenset(
 )
 
 
-def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
+def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
     """The value of an attribute; an unknown one keeps its value number from use to use."""
     value = base.value
     match value.kind:
@@ -61,7 +60,7 @@ def _unknown(frame: Frame, base: Value, name: str) -> Value:
     return frame.session.once(("attr", base.ident, name), lambda ident: Value(ident=ident))
 
 
-def _of_name(frame: Frame, base: str, name: str, node: cst.CSTNode) -> Value:
+def _of_name(frame: Frame, base: str, name: str, node: cst.Node) -> Value:
     full = f"{base}.{name}"
     if name in ("is_complex", "is_floating_point") and (dtype := dtype_name(base)) is not None:
         decided = is_complex(dtype) if name == "is_complex" else DTYPES[dtype].kind == "float"
@@ -85,7 +84,7 @@ def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:
     return literal(number, frame.session.intern(("finfo", dtype, name)))
 
 
-def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.CSTNode) -> Value:
+def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.Node) -> Value:
     if name in instance.attrs:
         return instance.attrs[name]
     method = instance.cls.method(name)
@@ -107,7 +106,7 @@ def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node
     return found.but(ident=own.ident)
 
 
-def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value:
+def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
     value = base.value
     session = frame.session
     if name in VIEW_ATTRIBUTES:

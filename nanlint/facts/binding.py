@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import nested
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -28,7 +27,7 @@ def bind_op(
     op: Op,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    unpacking: cst.CSTNode | None = None,
+    unpacking: cst.Node | None = None,
 ) -> dict[str, Operand]:
     """Operands by parameter name; more positional ones than the op has parameters are dropped, but for sizes.
 

@@ -15,16 +15,15 @@ from nanlint.ops import TABLE, by_spelling
 from nanlint.ops.names import is_absent
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
 NUMBERS: dict[str, Callable[[Any], float]] = {"float": float, "int": int, "bool": bool, "round": round}
 SEQUENCES = frozenset({"list", "tuple", "sorted", "reversed", "set", "iter", "frozenset"})
 
 
 def call(
-    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     """The result of a builtin; unknown for those that say nothing about numbers."""
     values = [operand.value for operand in positional]
@@ -85,7 +84,7 @@ def call(
     return frame.unknown()
 
 
-def counted(frame: Frame, op: str, of: Value, node: cst.CSTNode) -> Value:
+def counted(frame: Frame, op: str, of: Value, node: cst.Node) -> Value:
     """A count of elements, rows or the like: not negative, and zero only for something empty."""
     return Value(
         "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern((op, of.ident)), "int64", False,
@@ -97,7 +96,7 @@ def _count(frame: Frame) -> Value:
     return Value("number", FINITE_NONNEGATIVE, Confidence.CERTAIN, frame.session.fresh(), "int64", False)
 
 
-def as_number(frame: Frame, name: str, value: Value, node: cst.CSTNode) -> Value:
+def as_number(frame: Frame, name: str, value: Value, node: cst.Node) -> Value:
     """`float(x)` and the like: the number that a tensor or number holds."""
     if value.is_literal and isinstance(value.const, (int, float, str, bool)):
         try:
@@ -112,7 +111,7 @@ def as_number(frame: Frame, name: str, value: Value, node: cst.CSTNode) -> Value
     )  # fmt: skip
 
 
-def _extremum(frame: Frame, name: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+def _extremum(frame: Frame, name: str, positional: Sequence[Operand], node: cst.Node) -> Value:
     op = TABLE["maximum" if name == "max" else "minimum"]
     if len(positional) < 2:
         return frame.unknown(kind="number" if positional[0].value.kind == "number" else "unknown")
@@ -150,7 +149,7 @@ def element_of(frame: Frame, value: Value) -> Value:
     return frame.unknown()
 
 
-def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.Node) -> Value:
     """A function of the module math: numbers in, numbers out."""
     values = [operand.value for operand in positional]
     if name in ("math.isnan", "math.isinf", "math.isfinite") and len(values) == 1 and not values[0].is_literal:

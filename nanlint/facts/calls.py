@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import builtin, distributions, training
 from nanlint.facts.apply import apply, escape, join, know_tensor, record
 from nanlint.facts.assignment import rebind
@@ -22,6 +20,7 @@ from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
 from nanlint.ops.names import tensor_only_methods
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -100,7 +99,7 @@ def invoke_value(
     callee: Value,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool = False,
 ) -> Value:
     """Call a value."""
@@ -125,7 +124,7 @@ def invoke_value(
 
 
 def _model_call(
-    frame: Frame, callee: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, callee: Value, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     """A call of something not in view, which may be a model."""
     if "model-call" in frame.session.listened and positional:
@@ -147,7 +146,7 @@ def dotted_call(
     name: str,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool = False,
 ) -> Value:
     """A call of an imported function or class."""
@@ -210,7 +209,7 @@ def method_call(
     name: str,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool,
 ) -> Value:
     """`x.name(...)` of a value that is no module, class or instance of the file."""
@@ -271,7 +270,7 @@ def _unresolved(
     receiver: Value,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
 ) -> Value:
     """A method of something not in view."""
     # `cast` is listened to where a file speaks of half
@@ -291,7 +290,7 @@ def module_call(
     module: Module,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     ident: int,
 ) -> Value:
     """Apply a torch.nn module to its inputs; `ident` is its value number, as two layers have weights of their own."""
@@ -339,7 +338,7 @@ def _super_call(
     name: str,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool,
 ) -> Value:
     owner, receiver = value.ref

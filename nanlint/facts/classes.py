@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.value import Operand, Value
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame, Session
@@ -66,7 +65,7 @@ def instantiate(
     cls: ClassRef,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool,
 ) -> Value:
     """A new object of a class of the file."""

@@ -14,9 +14,8 @@ from nanlint.ops import TABLE, by_spelling
 from nanlint.ops.distributions import DISTRIBUTIONS, Family
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
 # the same distribution for other shapes
 SHAPED = frozenset({"expand", "to_event", "expand_by"})
@@ -36,7 +35,7 @@ def method(
     name: str,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
 ) -> Value | None:
     """The result of `distribution.name(...)`; None for a method that is not known."""
     value = base.value
@@ -68,7 +67,7 @@ def method(
     return result
 
 
-def attribute(frame: Frame, base: Operand, name: str, node: cst.CSTNode) -> Value | None:
+def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value | None:
     """The value of `distribution.name`; None for an attribute that is not known."""
     value = base.value
     if len(value.alternatives) > 1:
@@ -160,7 +159,7 @@ def _family(value: Value) -> Family:
     return DISTRIBUTIONS.get(_name(value), NOTHING)
 
 
-def _probabilities(frame: Frame, value: Value, family: Family, name: str, node: cst.CSTNode) -> Value | None:
+def _probabilities(frame: Frame, value: Value, family: Family, name: str, node: cst.Node) -> Value | None:
     while value.op == "Independent" and (inner := inner_distribution(value)) is not None:
         value = inner
     probs, logits = value.arg("probs"), value.arg("logits")

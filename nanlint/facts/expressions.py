@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import libcst as cst
-
 from nanlint.facts import narrow
 from nanlint.facts.apply import escape, join
 from nanlint.facts.assignment import assign
@@ -19,6 +17,7 @@ from nanlint.facts.lookup import constant, lookup
 from nanlint.facts.operators import binary_operation, comparison, unary_operation
 from nanlint.facts.subscripts import subscript
 from nanlint.facts.value import Operand, Value
+from nanlint.source import nodes as cst
 
 KEYWORDS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 
@@ -53,21 +52,13 @@ def _number(frame: Frame, node: cst.Integer | cst.Float | cst.Imaginary) -> Valu
     return made
 
 
-def _string(frame: Frame, node: cst.SimpleString | cst.ConcatenatedString) -> Value:
-    if isinstance(node, cst.SimpleString) and not node.prefix and "\\" not in node.value:
-        const: Any = node.raw_value
-    else:
-        try:
-            const = node.evaluated_value
-        except (ValueError, SyntaxError):
-            return frame.unknown(kind="string")
-    return constant(frame, const) if isinstance(const, str) else frame.unknown()
+def _string(frame: Frame, node: cst.SimpleString) -> Value:
+    return constant(frame, node.value) if isinstance(node.value, str) else frame.unknown()
 
 
 def _formatted(frame: Frame, node: cst.FormattedString) -> Value:
     for part in node.parts:
-        if isinstance(part, cst.FormattedStringExpression):
-            frame.evaluate(part.expression)
+        frame.evaluate(part)
     return frame.unknown(kind="string")
 
 
@@ -177,7 +168,7 @@ def _yield(frame: Frame, node: cst.Yield) -> Value:
 
 EVALUATORS: dict[type, Callable[..., Value]] = {
     cst.Name: _name, cst.Attribute: _attribute, cst.Integer: _number, cst.Float: _number, cst.Imaginary: _number,
-    cst.SimpleString: _string, cst.ConcatenatedString: _string, cst.FormattedString: _formatted,
+    cst.SimpleString: _string, cst.FormattedString: _formatted,
     cst.BinaryOperation: binary_operation, cst.UnaryOperation: unary_operation, cst.Comparison: comparison,
     cst.BooleanOperation: _boolean, cst.IfExp: _conditional, cst.Tuple: _sequence, cst.List: _sequence,
     cst.Set: _sequence, cst.Dict: _dict, cst.NamedExpr: _walrus, cst.Lambda: _lambda, cst.ListComp: _comprehension,

@@ -13,12 +13,11 @@ from nanlint.finding import Confidence, Position
 from nanlint.interval import Interval
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.autocast import Region
     from nanlint.facts.training import Event
     from nanlint.site import Site
     from nanlint.source import ClassEntry, Definition, Modules, Source
+    from nanlint.source import nodes as cst
 
 # they give infinities, but no nan
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
@@ -40,7 +39,7 @@ class Place(NamedTuple):
     """A node of the syntax tree and the definition that holds it; rows are worked out only when asked for."""
 
     unit: Definition | ClassEntry
-    node: cst.CSTNode
+    node: cst.Node
 
     def __repr__(self) -> str:
         return f"Place({type(self.node).__name__} in {self.unit.qualname})"
@@ -138,12 +137,9 @@ class Session:
             found = self.interned[key] = self.fresh()
         return found
 
-    def code(self, node: cst.CSTNode) -> str:
-        """The source text of a node."""
-        import libcst
-
-        found = next((text for file in self.files if (text := file.code(node)) is not None), None)
-        return libcst.Module([]).code_for_node(node) if found is None else found
+    def code(self, node: cst.Node) -> str:
+        """The source text of a node of one of the files."""
+        return next(text for file in self.files if (text := file.code(node)) is not None)
 
     def find_module(self, name: str, asker: Source) -> Source | None:
         """The file of the module that `asker` imports by that dotted name, where that is in the project."""
@@ -189,7 +185,7 @@ class Session:
         root = self.root
         return (self.muted > 0, root if root is not None and root.is_private else None)
 
-    def note_call(self, definition: Definition | None, node: cst.CSTNode) -> None:
+    def note_call(self, definition: Definition | None, node: cst.Node) -> None:
         """A call of a private definition was followed to its end, and its sites were recorded."""
         if definition is not None and definition.is_private and not self.muted:
             self.called.setdefault(definition, set()).add((id(node), self.root))
@@ -211,7 +207,7 @@ class Session:
 class Loop:
     """A loop being run: what `break` and `continue` carry out of its body."""
 
-    node: cst.CSTNode
+    node: cst.Node
     broken: list[Env] = field(default_factory=list)
     continued: list[Env] = field(default_factory=list)
 
@@ -235,11 +231,11 @@ class Frame:
     returns: list[Value] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    arms: list[tuple[cst.CSTNode, bool]] = field(default_factory=list)
+    arms: list[tuple[cst.Node, bool]] = field(default_factory=list)
     globals: set[str] = field(default_factory=set)
     qualname: str = ""
 
-    def place(self, node: cst.CSTNode) -> Place:
+    def place(self, node: cst.Node) -> Place:
         return Place(self.unit, node)
 
     @property
@@ -266,7 +262,7 @@ class Frame:
             value = narrowed(value, learned)
         return value if not self.env.marks else tested(self.env, value)
 
-    def execute(self, node: cst.CSTNode) -> bool:
+    def execute(self, node: cst.Node) -> bool:
         """Run a statement; False when control does not go on behind it."""
         executor = self.session.executors.get(type(node))
         return True if executor is None else bool(executor(self, node))

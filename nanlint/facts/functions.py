@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import autocast
 from nanlint.facts.apply import escape, join
 from nanlint.facts.frame import (
@@ -28,6 +26,7 @@ from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 from nanlint.interval import INF
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
@@ -262,7 +261,7 @@ def invoke(
     ref: FunctionRef,
     positional: Sequence[Operand],
     keywords: Mapping[str, Operand],
-    node: cst.CSTNode,
+    node: cst.Node,
     starred: bool = False,
 ) -> Value:
     """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""

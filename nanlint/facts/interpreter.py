@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import libcst as cst
-
 from nanlint.facts import autocast, repairs, setters, training_loops
 from nanlint.facts.apply import escape
 from nanlint.facts.classes import class_of_entry
@@ -25,6 +23,7 @@ from nanlint.facts.lookup import imported
 from nanlint.facts.statements import EXECUTORS, class_attributes
 from nanlint.facts.value import ABSENT, Value
 from nanlint.finding import Confidence
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition, Modules, Source

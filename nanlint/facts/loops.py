@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import libcst as cst
-
 from nanlint.facts import narrow
 from nanlint.facts.apply import record
 from nanlint.facts.assignment import assign, element_of
@@ -14,12 +12,13 @@ from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import POSITIVE
+from nanlint.source import nodes as cst
 
 MAX_UNROLLED = 64
 MAX_BODY = 12
 
 
-def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None) -> bool:
+def run_loop(frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, iterated: Value | None) -> bool:
     """Run a loop; False when control cannot get behind it."""
     passes = _unrolled(frame, node, body, iterated)
     if passes is not None:
@@ -70,7 +69,7 @@ def _is_true(test: cst.BaseExpression) -> bool:
 
 
 def _once(
-    frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None, exits: list[Env]
+    frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, iterated: Value | None, exits: list[Env]
 ) -> Env | None:
     """One pass through the body; the environment at its end, None when no path gets there."""
     if isinstance(node, cst.For) and iterated is not None:
@@ -116,7 +115,7 @@ def _between(frame: Frame, bounds: tuple[Value, Value], run: Callable[[], Env | 
     return left
 
 
-def _run_body(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, exits: list[Env]) -> Env | None:
+def _run_body(frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, exits: list[Env]) -> Env | None:
     """Run the body with its variables bound; what `break` carries out goes to `exits`."""
     loop = Loop(node)
     frame.loops.append(loop)
@@ -129,7 +128,7 @@ def _run_body(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, exit
 
 
 def _unrolled(
-    frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, iterated: Value | None
+    frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, iterated: Value | None
 ) -> list[Value] | None:
     """The values of the loop variable, if they are few and known."""
     if iterated is None or not isinstance(body, cst.IndentedBlock) or len(body.body) > MAX_BODY:
@@ -151,7 +150,7 @@ def _unrolled(
     return None
 
 
-def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.BaseSuite, passes: list[Value]) -> bool:
+def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, passes: list[Value]) -> bool:
     assert isinstance(node, cst.For)
     exits: list[Env] = []
     start = frame.env.copy()

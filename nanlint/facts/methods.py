@@ -17,11 +17,10 @@ from nanlint.finding import Confidence
 from nanlint.ops import DTYPES, round_to
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
-Method = Callable[["Frame", Operand, Sequence[Operand], Mapping[str, Operand], "cst.CSTNode"], "Value | None"]
+Method = Callable[["Frame", Operand, Sequence[Operand], Mapping[str, Operand], "cst.Node"], "Value | None"]
 CASTS = {
     "half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64", "long": "int64", "int": "int32",
     "bool": "bool", "chalf": "complex32", "cfloat": "complex64", "cdouble": "complex128", "short": "int16",
@@ -31,7 +30,7 @@ TENSORLIKE = ("tensor", "unknown")
 WEIGHTED = frozenset({"rnn", "rnn_cell", "lstm_cell", "multi_head_attention", "transformer"})
 
 
-def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Value:
+def cast(frame: Frame, value: Value, dtype: str | None, node: cst.Node) -> Value:
     """The value in another format: the same numbers, rounded."""
     if dtype is None:
         return value.but(dtype=None, made_by=Application("to", {"input": value}, frame.place(node)))
@@ -53,7 +52,7 @@ def cast(frame: Frame, value: Value, dtype: str | None, node: cst.CSTNode) -> Va
 
 
 def _to(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     value = base.value
     if value.kind in ("instance", "module"):
@@ -130,7 +129,7 @@ def weights_dtype(value: Value, depth: int = 4) -> str | None:
 
 def _cast(name: str) -> Method:
     def method(
-        frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+        frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
     ) -> Value | None:
         if base.value.kind in ("instance", "module"):
             result = converted(frame, base.value, CASTS[name], complex_too=False)
@@ -147,13 +146,13 @@ def _cast(name: str) -> Method:
 
 
 def _itself(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     return base.value
 
 
 def _requires_grad(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     asked = positional[0].value if positional else keywords["requires_grad"].value if keywords else None
     if base.value.kind not in TENSORLIKE or (asked is not None and not asked.is_literal):
@@ -164,7 +163,7 @@ def _requires_grad(
 
 
 def _item(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     value = base.value
     if value.kind == "dict":
@@ -173,7 +172,7 @@ def _item(
 
 
 def _size(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     if base.value.kind not in TENSORLIKE:
         return None
@@ -186,7 +185,7 @@ def _size(
 
 
 def _is_complex(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     if base.value.kind not in TENSORLIKE or base.value.dtype is None:
         return None
@@ -195,13 +194,13 @@ def _is_complex(
 
 
 def _numel(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     return counted(frame, "numel", base.value, node)
 
 
 def _view(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     """`x.view(torch.int32)` reads the same bits as other numbers."""
     given = positional[0].value if positional else None
@@ -211,7 +210,7 @@ def _view(
 
 
 def _backward(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     escape(base.value)
     if base.value.kind == "unknown":
@@ -227,7 +226,7 @@ def _backward(
 
 
 def _append(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     value = base.value
     for operand in positional:
@@ -241,7 +240,7 @@ def _append(
 
 
 def _register_buffer(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     instance = base.value.ref
     given = [*positional, *(keywords[k] for k in ("name", "tensor") if k in keywords)]
@@ -254,7 +253,7 @@ def _register_buffer(
 
 
 def _register_parameter(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     instance = base.value.ref
     if isinstance(instance, Instance) and len(positional) >= 2 and isinstance(positional[0].value.const, str):
@@ -263,7 +262,7 @@ def _register_parameter(
 
 
 def _get(
-    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     value = base.value
     if value.kind == "dict" and isinstance(value.ref, dict) and positional and positional[0].value.is_literal:

@@ -10,10 +10,9 @@ from nanlint.facts.functions import Instance
 from nanlint.facts.value import Application, Module, Operand, Value
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
+    from nanlint.source import nodes as cst
 
 
 def construct(
@@ -43,7 +42,7 @@ def construct(
 
 
 def output_of_part(
-    frame: Frame, owner: Value, callee: Value, positional: Sequence[Operand], result: Value, node: cst.CSTNode
+    frame: Frame, owner: Value, callee: Value, positional: Sequence[Operand], result: Value, node: cst.Node
 ) -> Value:
     """The result of a call of what a torch.nn.Module was constructed with: a network that is a part of it."""
     instance = owner.ref

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import libcst as cst
-
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
 from nanlint.facts.frame import Env, Frame, narrowed, without_nan
@@ -13,6 +11,7 @@ from nanlint.facts.operators import comparisons
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
+from nanlint.source import nodes as cst
 
 NEGATED = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}

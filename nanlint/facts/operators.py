@@ -6,12 +6,11 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import libcst as cst
-
 from nanlint.facts.apply import apply, record
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.value import Operand, Value, literal
 from nanlint.ops import TABLE
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -42,7 +41,7 @@ FOLDED: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.CSTNode) -> Value:
+def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.Node) -> Value:
     """A Python operator on two operands."""
     a, b = left.value, right.value
     if a.kind == "number" and b.kind == "number" and (folded := _fold(frame, name, a, b)) is not None:

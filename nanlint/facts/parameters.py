@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import distributions
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.value import ABSENT, Module, Value
 from nanlint.finding import Confidence
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition

@@ -19,19 +19,18 @@ from nanlint.finding import Confidence
 from nanlint.interval import EMPTY, FINITE, POSITIVE, Interval
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Env, Frame
     from nanlint.site import Site
+    from nanlint.source import nodes as cst
 
 ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt", "pow"})
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
 }  # fmt: skip
-Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.CSTNode"], Value]
+Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.Node"], Value]
 
 
-def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, node: cst.CSTNode) -> Value:
+def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, node: cst.Node) -> Value:
     """The value where the condition is so."""
     left = _selected_elements(condition, value, truth)
     if left is not None:
@@ -114,7 +113,7 @@ def _choose(frame: Frame, taken: Value, other: Value, result: Value) -> Value:
     )  # fmt: skip
 
 
-def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     condition = operands.get("condition")
     first, second = operands.get("input"), operands.get("other")
     if condition is not None and first is None and second is None:
@@ -130,7 +129,7 @@ def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
     return chosen.but(hazards=both) if both else chosen
 
 
-def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     mask, value = operands.get("mask"), operands.get("value")
     base = next(iter(operands.values()))
     if mask is None or value is None:
@@ -139,7 +138,7 @@ def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, n
     return _choose(frame, kept, value.value, result)
 
 
-def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _limit(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     # a limit holds infinities, but lets nan through
     held = frozenset(site for site in result.hazards if site.op in ONLY_INFINITE and not _is_root(site))
     if held:
@@ -165,12 +164,12 @@ def _is_root(site: Site) -> bool:
     return exponent is not None and exponent.number is not None and exponent.number > 0
 
 
-def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _clean(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     # a number that is given for infinity speaks of it
     return repair(frame, result, node, mask=result if "posinf" in operands else None)
 
 
-def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     mask = operands.get("mask")
     base = next(iter(operands.values()))
     if mask is None:
@@ -179,7 +178,7 @@ def _select(frame: Frame, operands: Mapping[str, Operand], result: Value, node: 
     return repair(frame, selected(frame.env, base.value, result, mask.value).but(maybe_empty=empty), node)
 
 
-def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.CSTNode) -> Value:
+def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     """`nonzero`: the places of the true elements, of which there may be none."""
     mask = next(iter(operands.values())).value
     empty = not emptiness.selects_some(frame.env, mask)

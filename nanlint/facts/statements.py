@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-import libcst as cst
-
 from nanlint.facts import absent, autocast, narrow, training
 from nanlint.facts.apply import escape
 from nanlint.facts.assignment import assign, rebind
@@ -18,6 +16,7 @@ from nanlint.facts.loops import run_loop
 from nanlint.facts.operators import AUGMENTED, binary
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
+from nanlint.source import nodes as cst
 
 CHECKS = re.compile(r"(?i)check|assert|require|ensure|expect|valid|verify")
 CONDITIONS = (cst.Comparison, cst.BooleanOperation, cst.BinaryOperation, cst.Call)
@@ -29,9 +28,7 @@ def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallSt
     return all(map(frame.execute, statements))
 
 
-def _body(
-    frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementSuite | cst.SimpleStatementLine | cst.Module
-) -> bool:
+def _body(frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementLine | cst.Module) -> bool:
     return block(frame, node.body)
 
 
@@ -106,7 +103,7 @@ def _is_check(call: cst.Call) -> bool:
     return (
         isinstance(function, cst.Name)
         and CHECKS.search(function.value) is not None
-        and isinstance(call.args[1].value, (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString, cst.Lambda))
+        and isinstance(call.args[1].value, (cst.SimpleString, cst.FormattedString, cst.Lambda))
     )
 
 
@@ -255,7 +252,7 @@ def _context_name(node: cst.BaseExpression) -> str:
     return node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
 
 
-def _try(frame: Frame, node: cst.Try | cst.TryStar) -> bool:
+def _try(frame: Frame, node: cst.Try) -> bool:
     start = frame.env.copy()
     ends: list[Env] = []
     with frame.trying(bool(node.handlers)):
@@ -341,10 +338,10 @@ def _while(frame: Frame, node: cst.While) -> bool:
 
 
 EXECUTORS: dict[type, Callable[..., bool]] = {
-    cst.SimpleStatementLine: _body, cst.SimpleStatementSuite: _body, cst.IndentedBlock: _body, cst.Module: _body,
+    cst.SimpleStatementLine: _body, cst.IndentedBlock: _body, cst.Module: _body,
     cst.Assign: _assign, cst.AnnAssign: _ann_assign, cst.AugAssign: _aug_assign, cst.Expr: _expr,
     cst.Return: _return, cst.Raise: _raise, cst.Assert: _assert, cst.Break: _break, cst.Continue: _continue,
     cst.Del: _del, cst.Global: _global, cst.Nonlocal: _global, cst.Import: _import, cst.ImportFrom: _import_from,
-    cst.If: _if, cst.Else: _else, cst.Finally: _else, cst.With: _with, cst.Try: _try, cst.TryStar: _try,
+    cst.If: _if, cst.Else: _else, cst.Finally: _else, cst.With: _with, cst.Try: _try,
     cst.Match: _match, cst.FunctionDef: _function, cst.ClassDef: _class, cst.For: _for, cst.While: _while,
 }  # fmt: skip

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts import emptiness, nested
 from nanlint.facts.apply import repair
 from nanlint.facts.relations import first_arg, same, strip_views
@@ -13,6 +11,7 @@ from nanlint.facts.repairs import selected
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -54,7 +53,7 @@ def subscript(frame: Frame, node: cst.Subscript) -> Value:
     return select(frame, base, indices, node)
 
 
-def select(frame: Frame, base: Operand, indices: list[Value], node: cst.CSTNode) -> Value:
+def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) -> Value:
     """`x[...]` of a tensor: a boolean index may select nothing, and selecting by one repairs what it leaves out."""
     value = base.value
     key = ("index", value.ident, *(i.ident for i in indices))

@@ -18,14 +18,13 @@ from nanlint.interval import FINITE
 from nanlint.ops import TABLE
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Frame
+    from nanlint.source import nodes as cst
 
-Function = Callable[["Frame", Sequence[Operand], Mapping[str, Operand], "cst.CSTNode"], Value]
+Function = Callable[["Frame", Sequence[Operand], Mapping[str, Operand], "cst.Node"], Value]
 
 
-def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     given = positional[0].value if positional else None
     dtype = "float32"
     if given is not None:
@@ -35,9 +34,7 @@ def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, O
     return Value("instance", ident=frame.session.intern(("finfo", dtype)), ref=("finfo", dtype))
 
 
-def _parameter(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
-) -> Value:
+def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     first = positional[0].value if positional else None
     trained = keywords.get("requires_grad")
     frozen = trained is not None and trained.value.is_literal and not trained.value.const
@@ -51,13 +48,13 @@ def _parameter(
     )  # fmt: skip
 
 
-def _scaler(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _scaler(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     made = Application("scaler", {k: o.value for k, o in keywords.items()}, frame.place(node))
     return Value("scaler", ident=frame.session.fresh(), made_by=made)
 
 
 def _optimizer(name: str) -> Function:
-    def make(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+    def make(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
         operands = dict(zip(("params", "lr"), positional, strict=False))
         operands.update(keywords)
         made = Value("optimizer", ident=frame.session.fresh(), ref=name, made_by=Application(
@@ -68,13 +65,11 @@ def _optimizer(name: str) -> Function:
     return make
 
 
-def _is_none(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _is_none(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     return frame.unknown(kind="number", dtype="bool")
 
 
-def _is_complex(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
-) -> Value:
+def _is_complex(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     value = positional[0].value if positional else frame.unknown()
     if value.kind != "tensor" or value.dtype is None:
         return _is_none(frame, positional, keywords, node)
@@ -82,7 +77,7 @@ def _is_complex(
 
 
 def _tensor_dataset(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     """Rows of the tensors, side by side."""
     place = frame.place(node)
@@ -100,9 +95,7 @@ def _tensor_dataset(
     )
 
 
-def _data_loader(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
-) -> Value:
+def _data_loader(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     """Batches of what a data set of known tensors holds."""
     given = positional[0] if positional else keywords.get("dataset")
     if (
@@ -115,7 +108,7 @@ def _data_loader(
     return Value("unknown", ident=frame.session.fresh(), ref=("foreign", "torch.utils.data.DataLoader"))
 
 
-def _partial(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _partial(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     if not positional or not isinstance(positional[0].value.ref, FunctionRef):
         return frame.unknown()
     ref: FunctionRef = positional[0].value.ref
@@ -126,12 +119,12 @@ def _partial(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str,
     return Value("function", ident=frame.session.fresh(), ref=made)
 
 
-def _deepcopy(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _deepcopy(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     return positional[0].value if positional else frame.unknown()
 
 
 def _accumulate_gradients(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     for operand in positional:
         escape(operand.value)
@@ -145,12 +138,12 @@ def _autocast(name: str) -> Function:
 
 
 def _custom_forward(
-    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     return autocast.make_fixed(frame, keywords)
 
 
-def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.CSTNode) -> Value:
+def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.Node) -> Value:
     """`torch.FloatTensor([1, 2])`, or `torch.FloatTensor(3, 4)` with whatever was in memory."""
     op = TABLE["tensor"]
     if len(positional) == 1 and positional[0].value.kind == "tuple":
@@ -158,7 +151,7 @@ def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.
     return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False)
 
 
-def _assert(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode) -> Value:
+def _assert(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     """The `assert` that can be traced."""
     condition = keywords.get("condition") or (positional[0] if positional else None)
     if condition is not None:
@@ -185,7 +178,7 @@ SPECIAL_FUNCTIONS: dict[str, Function] = {
 
 
 def foreign(
-    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.CSTNode
+    frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
     """A call of something imported that the table does not know."""
     harmless = name.startswith(("logging.", "warnings.")) or name.rsplit(".", 1)[-1] in ("isnan", "isfinite", "isinf")

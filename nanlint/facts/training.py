@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import libcst as cst
-
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.value import Operand, Value
+from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Env, Frame, Place
@@ -61,8 +60,8 @@ class Event:
     place: Place
     receiver: Value
     first: Value | None = None
-    loops: tuple[cst.CSTNode, ...] = ()
-    arms: tuple[tuple[cst.CSTNode, bool], ...] = ()
+    loops: tuple[cst.Node, ...] = ()
+    arms: tuple[tuple[cst.Node, bool], ...] = ()
     calls: tuple[Place, ...] = ()
     detail: Any = None
 
@@ -77,7 +76,7 @@ class Event:
 
 
 def note(
-    frame: Frame, word: str, node: cst.CSTNode, receiver: Value, first: Value | None = None, detail: Any = None
+    frame: Frame, word: str, node: cst.Node, receiver: Value, first: Value | None = None, detail: Any = None
 ) -> None:
     """Put an event on the list of the frame."""
     loops = tuple(loop.node for loop in frame.loops)
@@ -304,11 +303,11 @@ def _skipping_arm(frame: Frame, node: cst.If) -> bool | None:
     return None
 
 
-def _skips(frame: Frame, body: cst.BaseSuite) -> bool:
-    last: cst.CSTNode | None = body.body[-1] if body.body else None
+def _skips(frame: Frame, body: cst.IndentedBlock) -> bool:
+    last: cst.Node | None = body.body[-1] if body.body else None
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
-    wanted: type[cst.CSTNode] = cst.Continue if frame.loops else cst.Return
+    wanted: type[cst.Node] = cst.Continue if frame.loops else cst.Return
     if not isinstance(last, wanted):
         return False
     return re.search(r"\b(?:raise|break|exit|abort|backward|assert)\b", frame.unit.code_of(body)) is None

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from nanlint.facts.apply import record
 from nanlint.facts.training import CLIP_ARGUMENTS, Event, is_switched_on
 from nanlint.site import ancestry
+from nanlint.source import nodes as cst
 from nanlint.source.nodes import is_alike
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Loop:
     `node` is the loop itself, None for a function that is one step of a loop elsewhere.
     """
 
-    node: cst.CSTNode | None
+    node: cst.Node | None
     events: list[Event]
     steps: list[Event]
 
@@ -155,7 +154,7 @@ def exclusive(a: Event, b: Event) -> bool:
     return False
 
 
-def _is_opposite(test: cst.CSTNode, taken: bool, other: cst.CSTNode, also: bool) -> bool:
+def _is_opposite(test: cst.Node, taken: bool, other: cst.Node, also: bool) -> bool:
     if not isinstance(test, cst.If) or not isinstance(other, cst.If):
         return False
     one, negated = _plain(test.test)
@@ -170,7 +169,7 @@ def _plain(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]:
     return test, False
 
 
-def close(frame: Frame, node: cst.CSTNode) -> None:
+def close(frame: Frame, node: cst.Node) -> None:
     """Show the rules the training of a definition that has run to its end."""
     is_step = isinstance(node, cst.FunctionDef) and node.name.value == "training_step"
     if not frame.events and not is_step:
@@ -225,7 +224,7 @@ def _steps(events: Sequence[Event], all_events: Sequence[Event]) -> Iterator[Eve
 def _loops(training: Training, all_events: Sequence[Event]) -> Iterator[Loop]:
     events = training.events
     steps = list(_steps(events, all_events))
-    chains: dict[int, tuple[cst.CSTNode, ...]] = {}
+    chains: dict[int, tuple[cst.Node, ...]] = {}
     for step in steps:
         chain = step.loops
         # `for optimizer in optimizers: optimizer.step()` is no training loop: the one with the backward is
@@ -242,9 +241,9 @@ def _loops(training: Training, all_events: Sequence[Event]) -> Iterator[Loop]:
             yield Loop(chain[-1] if chain else None, inside, mine)
 
 
-def _starts(chain: tuple[cst.CSTNode, ...], prefix: tuple[cst.CSTNode, ...]) -> bool:
+def _starts(chain: tuple[cst.Node, ...], prefix: tuple[cst.Node, ...]) -> bool:
     return chain[: len(prefix)] == prefix
 
 
-def _is_within(event: Event, chain: tuple[cst.CSTNode, ...]) -> bool:
+def _is_within(event: Event, chain: tuple[cst.Node, ...]) -> bool:
     return _starts(event.loops, chain)

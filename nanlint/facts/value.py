@@ -10,11 +10,10 @@ from nanlint.finding import Confidence
 from nanlint.interval import Interval, exactly
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Place
     from nanlint.ops.op import Op
     from nanlint.site import Site
+    from nanlint.source import nodes as cst
 
 Kind = Literal[
     "unknown", "tensor", "number", "string", "none", "tuple", "dict", "name", "file", "function", "class",
@@ -124,7 +123,7 @@ class Operand:
     """A value together with the expression that gave it."""
 
     value: Value
-    node: cst.CSTNode
+    node: cst.Node
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,9 +12,11 @@ from nanlint.source.errors import SourceError
 from nanlint.source.tree import Tree, masked
 
 if TYPE_CHECKING:
-    import libcst
+    import ast
 
+    from nanlint.source import nodes as cst
     from nanlint.source.lowered import Lowered
+    from nanlint.source.newer import Converted
     from nanlint.source.source import Source
 
 Rows = tuple[int, int]
@@ -23,7 +26,8 @@ class _Unit:
     """Rows of a file that are parsed together.
 
     `children` are the rows of the definitions within that are units of their own, `docstring` those of the
-    docstring, where nothing else stands in them.
+    docstring, where nothing else stands in them. As long as the file itself is checked, `read` is what Python made of
+    the unit and `apart` its children and docstring there.
     """
 
     def __init__(self, source: Source, name: str, qualname: str, rows: Rows, owner: ClassEntry | None) -> None:
@@ -34,6 +38,8 @@ class _Unit:
         self.owner = owner
         self.children: list[Rows] = []
         self.docstring: Rows | None = None
+        self.read: Sequence[ast.stmt] | None = None
+        self.apart: list[ast.stmt] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.qualname} {self.source.path}:{self.first_row}-{self.last_row}>"
@@ -69,52 +75,64 @@ class _Unit:
         except SourceError:
             return False
 
-    def span(self, node: libcst.CSTNode) -> tuple[Position, Position]:
+    def span(self, node: cst.Node) -> tuple[Position, Position]:
         return self._parsed[0].span(node)
 
-    def code_of(self, node: libcst.CSTNode) -> str:
+    def code_of(self, node: cst.Node) -> str:
         """The text of a node of this unit, without the parentheses around it."""
         return self._parsed[0].code(node)
 
     @cached_property
-    def _parsed(self) -> tuple[Tree | Lowered, libcst.CSTNode]:
+    def _parsed(self) -> tuple[Lowered | Converted, cst.Node]:
         try:
-            tree = self._read()
+            tree = self._lowered()
         except SourceError as error:
             return self._parsed_whole(error)
         if len(tree.body) == 1 and self._is_this(tree.body[0]):
             return tree, tree.body[0]
         return self._parsed_whole(None)
 
-    def _read(self) -> Tree | Lowered:
-        """The rows by themselves. Raises SourceError as libcst puts it, which reads syntax newer than this Python."""
+    def _lowered(self) -> Lowered | Converted:
+        """The unit by itself. Raises SourceError as libcst puts it, which reads syntax newer than this Python."""
         from nanlint.source.lowered import Lowered
 
-        rows, numbers = masked(self._rows, self.first_row, self.children, self.docstring)
+        lines = self.source.lines
+        tree: Lowered | Converted
         try:
-            tree = Lowered(rows, numbers)
+            if self.read is not None:
+                tree = Lowered(lines, range(1, len(lines) + 1), self.read, self.apart)
+            else:
+                tree = Lowered(*self._masked())
         except SourceError:
-            return Tree(rows, numbers)
+            from nanlint.source.newer import Converted
+
+            alone = Tree(*self._masked())
+            tree = Converted(alone, alone.body)
         self.source.lowered.append(tree)
         return tree
 
-    def _parsed_whole(self, error: SourceError | None) -> tuple[Tree, libcst.CSTNode]:
+    def _masked(self) -> tuple[list[str], list[int]]:
+        return masked(self._rows, self.first_row, self.children, self.docstring)
+
+    def _parsed_whole(self, error: SourceError | None) -> tuple[Converted, cst.Node]:
         """The node within the tree of the whole file, for rows that cannot be read alone.
 
         Such as a last row that ends in a backslash.
         """
-        from nanlint.source.newer import find_definition
+        from nanlint.source.newer import Converted, find_definition
 
         try:
             whole = self.source.whole
         except SourceError as of_file:
             raise error or of_file from None
         found = find_definition(whole, self.first_row)
-        if found is None or not self._is_this(found):
+        tree = Converted(whole, [found] if found is not None else [])
+        if not tree.body or not self._is_this(tree.body[0]):
             raise error or SourceError(f"libcst finds no {self.qualname} here", Position(self.first_row, 1))
-        return whole, found
+        self.source.lowered.append(tree)
+        return tree, tree.body[0]
 
-    def _is_this(self, node: libcst.CSTNode) -> bool:
+    def _is_this(self, node: cst.Node) -> bool:
         raise NotImplementedError
 
 
@@ -144,28 +162,28 @@ class Definition(_Unit):
         return self.name.startswith("_") and not self.name.endswith("__")
 
     @property
-    def node(self) -> libcst.FunctionDef | libcst.Module:
+    def node(self) -> cst.FunctionDef | cst.Module:
         """The function with its decorators, or the module with `pass` for each function and class of its own.
 
         Raises SourceError if libcst cannot read it.
         """
-        import libcst
+        from nanlint.source import nodes as cst
 
         node = self._parsed[1]
-        assert isinstance(node, (libcst.FunctionDef, libcst.Module))
+        assert isinstance(node, (cst.FunctionDef, cst.Module))
         return node
 
     @cached_property
-    def _parsed(self) -> tuple[Tree | Lowered, libcst.CSTNode]:
+    def _parsed(self) -> tuple[Lowered | Converted, cst.Node]:
         if self.kind == "function":
             return super()._parsed
-        tree = self._read()
+        tree = self._lowered()
         return tree, tree.module
 
-    def _is_this(self, node: libcst.CSTNode) -> bool:
-        import libcst
+    def _is_this(self, node: cst.Node) -> bool:
+        from nanlint.source import nodes as cst
 
-        return isinstance(node, libcst.FunctionDef) and node.name.value == self.name
+        return isinstance(node, cst.FunctionDef) and node.name.value == self.name
 
 
 class ClassEntry(_Unit):
@@ -179,18 +197,18 @@ class ClassEntry(_Unit):
         self.methods: dict[str, Definition] = {}
 
     @property
-    def node(self) -> libcst.ClassDef:
+    def node(self) -> cst.ClassDef:
         """The class with `pass` for each method and nested class. Raises SourceError if libcst cannot read it."""
-        import libcst
+        from nanlint.source import nodes as cst
 
         node = self._parsed[1]
-        assert isinstance(node, libcst.ClassDef)
+        assert isinstance(node, cst.ClassDef)
         return node
 
-    def _is_this(self, node: libcst.CSTNode) -> bool:
-        import libcst
+    def _is_this(self, node: cst.Node) -> bool:
+        from nanlint.source import nodes as cst
 
-        return isinstance(node, libcst.ClassDef) and node.name.value == self.name
+        return isinstance(node, cst.ClassDef) and node.name.value == self.name
 
 
 @dataclass(slots=True, eq=False)
@@ -231,10 +249,14 @@ class Index:
         rows = self.bound.get(name)
         return Definition(self.source, "module", "<module>", "<module>", rows) if rows is not None else None
 
-    def add_module(self, docstring: Rows | None) -> None:
+    def add_module(self, docstring: Rows | None, read: ast.Module | None = None) -> None:
         rows = (1, len(self.source.lines))
         module = Definition(self.source, "module", "<module>", "<module>", rows)
         module.docstring = docstring
+        if read is not None:
+            module.read = read.body
+            if docstring is not None:
+                module.apart.append(read.body[0])
         self.found.append(module)
 
     def add_import(self, target: str, alias: str | None) -> None:
@@ -252,25 +274,50 @@ class Index:
             self.imports[alias or name] = f"{module}{separator}{name}"
 
     def add_function(
-        self, name: str, rows: Rows, owner: ClassEntry | None, docstring: Rows | None, decorators: tuple[str, ...]
+        self,
+        name: str,
+        rows: Rows,
+        owner: ClassEntry | None,
+        docstring: Rows | None,
+        decorators: tuple[str, ...],
+        read: ast.FunctionDef | ast.AsyncFunctionDef | None = None,
     ) -> None:
         qualname = name if owner is None else f"{owner.qualname}.{name}"
         made = Definition(self.source, "function", name, qualname, rows, owner)
-        made.docstring = docstring
         made.decorators = decorators
         self.found.append(made)
-        (self.module if owner is None else owner).children.append(rows)
+        self._add(made, docstring, read)
         if owner is None:
             self.functions[name] = made
         else:
             owner.methods[name] = made
 
     def add_class(
-        self, name: str, rows: Rows, owner: ClassEntry | None, bases: tuple[str, ...], docstring: Rows | None
+        self,
+        name: str,
+        rows: Rows,
+        owner: ClassEntry | None,
+        bases: tuple[str, ...],
+        docstring: Rows | None,
+        read: ast.ClassDef | None = None,
     ) -> ClassEntry:
         qualname = name if owner is None else f"{owner.qualname}.{name}"
         made = ClassEntry(self.source, name, qualname, rows, owner, bases)
-        made.docstring = docstring
-        (self.module if owner is None else owner).children.append(rows)
+        self._add(made, docstring, read)
         self.classes[qualname] = made
         return made
+
+    def _add(
+        self,
+        made: Definition | ClassEntry,
+        docstring: Rows | None,
+        read: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | None,
+    ) -> None:
+        made.docstring = docstring
+        holder = self.module if made.owner is None else made.owner
+        holder.children.append((made.first_row, made.last_row))
+        if read is not None:
+            holder.apart.append(read)
+            made.read = [read]
+            if docstring is not None:
+                made.apart.append(read.body[0])

@@ -1,8 +1,4 @@
-"""The nodes of libcst for expressions that Python's own parser has read, without blanks and parentheses.
-
-`libcst.parse_module` spends most of its time on nodes for the white space between the code, which nothing here asks
-for. A node made here has the attributes that carry meaning; to ask it for another one is an AttributeError.
-"""
+"""The nodes for expressions that Python's own parser has read."""
 
 from __future__ import annotations
 
@@ -10,47 +6,10 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-import libcst as cst
-
-from nanlint.source.nodes import make_attribute, make_element, make_from, make_name, maker, new
+from nanlint.source import nodes as cst
 
 # what a node stands for: a node of `ast`, or the first and the last of several
 Origin: TypeAlias = "ast.AST | tuple[ast.AST, ast.AST]"
-
-_integer = maker(cst.Integer, "value")
-_float = maker(cst.Float, "value")
-_imaginary = maker(cst.Imaginary, "value")
-_string = maker(cst.SimpleString, "value")
-_formatted = maker(cst.FormattedString, "parts")
-_replacement = maker(cst.FormattedStringExpression, "expression")
-_binary = maker(cst.BinaryOperation, "left", "operator", "right")
-_unary = maker(cst.UnaryOperation, "operator", "expression")
-_boolean = maker(cst.BooleanOperation, "left", "operator", "right")
-_comparison = maker(cst.Comparison, "left", "comparisons")
-_compared = maker(cst.ComparisonTarget, "operator", "comparator")
-_conditional = maker(cst.IfExp, "test", "body", "orelse")
-_starred = maker(cst.StarredElement, "value")
-_pair = maker(cst.DictElement, "key", "value")
-_starred_pair = maker(cst.StarredDictElement, "value")
-_walrus = maker(cst.NamedExpr, "target", "value")
-_lambda = maker(cst.Lambda, "params", "body")
-_dict = maker(cst.Dict, "elements")
-_dict_comprehension = maker(cst.DictComp, "key", "value", "for_in")
-_for_in = maker(cst.CompFor, "target", "iter", "ifs", "inner_for_in", "asynchronous")
-_if_in = maker(cst.CompIf, "test")
-_subscript = maker(cst.Subscript, "value", "slice")
-_subscript_element = maker(cst.SubscriptElement, "slice")
-_index = maker(cst.Index, "value", "star")
-_slice = maker(cst.Slice, "lower", "upper", "step")
-_call = maker(cst.Call, "func", "args")
-_arg = maker(cst.Arg, "value", "keyword", "star")
-_await = maker(cst.Await, "expression")
-_yield = maker(cst.Yield, "value")
-_parameters = maker(
-    cst.Parameters, "params", "star_arg", "kwonly_params", "star_kwarg", "posonly_params"
-)  # fmt: skip
-_parameter = maker(cst.Param, "name", "annotation", "default", "star")
-_annotation = maker(cst.Annotation, "annotation")
 
 
 ASYNC = cst.Asynchronous()
@@ -81,7 +40,7 @@ class ExpressionLowering:
     """
 
     def __init__(self, row: Callable[[int], bytes]) -> None:
-        self.origins: dict[cst.CSTNode, Origin] = {}
+        self.origins: dict[cst.Node, Origin] = {}
         self.row = row
         self.formatted: list[ast.JoinedStr] = []
 
@@ -104,100 +63,101 @@ def _lower_constant(low: ExpressionLowering, node: ast.Constant) -> Any:
     value = node.value
     match value:
         case bool() | None:
-            return make_name(str(value))
+            return cst.Name(str(value))
         case int():
-            return _integer(low.number(node))
+            return cst.Integer(low.number(node))
         case float():
-            return _float(low.number(node))
+            return cst.Float(low.number(node))
         case complex():
-            return _imaginary(low.number(node))
+            return cst.Imaginary(low.number(node))
         case str() | bytes():
-            return _string(repr(value))
-    return new(cst.Ellipsis)
+            return cst.SimpleString(value)
+    return cst.Ellipsis()
 
 
 def _lower_attribute(low: ExpressionLowering, node: ast.Attribute) -> Any:
-    return make_attribute(low.expression(node.value), make_name(node.attr))
+    return cst.Attribute(low.expression(node.value), cst.Name(node.attr))
 
 
 def _lower_binary(low: ExpressionLowering, node: ast.BinOp) -> Any:
-    return _binary(low.expression(node.left), BINARY[type(node.op)][0], low.expression(node.right))
+    return cst.BinaryOperation(low.expression(node.left), BINARY[type(node.op)][0], low.expression(node.right))
 
 
 def _lower_unary(low: ExpressionLowering, node: ast.UnaryOp) -> Any:
-    return _unary(UNARY[type(node.op)], low.expression(node.operand))
+    return cst.UnaryOperation(UNARY[type(node.op)], low.expression(node.operand))
 
 
 def _lower_boolean(low: ExpressionLowering, node: ast.BoolOp) -> Any:
     operator = BOOLEAN[type(node.op)]
     made = low.expression(node.values[0])
     for value in node.values[1:]:
-        made = _boolean(made, operator, low.expression(value))
+        made = cst.BooleanOperation(made, operator, low.expression(value))
         low.origins[made] = (node, value)
     return made
 
 
 def _lower_comparison(low: ExpressionLowering, node: ast.Compare) -> Any:
     pairs = zip(node.ops, node.comparators, strict=True)
-    return _comparison(
-        low.expression(node.left), [_compared(COMPARED[type(op)], low.expression(right)) for op, right in pairs]
+    return cst.Comparison(
+        low.expression(node.left),
+        [cst.ComparisonTarget(COMPARED[type(op)], low.expression(right)) for op, right in pairs],
     )
 
 
 def _lower_conditional(low: ExpressionLowering, node: ast.IfExp) -> Any:
-    return _conditional(low.expression(node.test), low.expression(node.body), low.expression(node.orelse))
+    return cst.IfExp(low.expression(node.test), low.expression(node.body), low.expression(node.orelse))
 
 
 def _elements(low: ExpressionLowering, nodes: Iterable[ast.expr]) -> list[Any]:
     return [
-        _starred(low.expression(node.value)) if isinstance(node, ast.Starred) else make_element(low.expression(node))
+        cst.StarredElement(low.expression(node.value))
+        if isinstance(node, ast.Starred)
+        else cst.Element(low.expression(node))
         for node in nodes
     ]
 
 
-def _sequence(cls: type[cst.CSTNode]) -> Callable[..., Any]:
-    make = maker(cls, "elements")
+def _sequence(make: type[cst.Tuple | cst.List | cst.Set]) -> Callable[..., Any]:
     return lambda low, node: make(_elements(low, node.elts))
 
 
 def _lower_dict(low: ExpressionLowering, node: ast.Dict) -> Any:
     pairs = zip(node.keys, node.values, strict=True)
-    return _dict(
+    return cst.Dict(
         [
-            _starred_pair(low.expression(value))
+            cst.StarredDictElement(low.expression(value))
             if key is None
-            else _pair(low.expression(key), low.expression(value))
+            else cst.DictElement(low.expression(key), low.expression(value))
             for key, value in pairs
         ]
     )  # fmt: skip
 
 
 def _lower_walrus(low: ExpressionLowering, node: ast.NamedExpr) -> Any:
-    return _walrus(low.expression(node.target), low.expression(node.value))
+    return cst.NamedExpr(low.expression(node.target), low.expression(node.value))
 
 
 def _lower_lambda(low: ExpressionLowering, node: ast.Lambda) -> Any:
-    return _lambda(lower_parameters(low, node.args), low.expression(node.body))
+    return cst.Lambda(lower_parameters(low, node.args), low.expression(node.body))
 
 
 def _generators(low: ExpressionLowering, clauses: Sequence[ast.comprehension]) -> Any:
     made = None
     for clause in reversed(clauses):
-        made = _for_in(
+        made = cst.CompFor(
             low.expression(clause.target), low.expression(clause.iter),
-            [_if_in(low.expression(test)) for test in clause.ifs], made, ASYNC if clause.is_async else None,
+            [cst.CompIf(low.expression(test)) for test in clause.ifs], made, ASYNC if clause.is_async else None,
         )  # fmt: skip
         low.origins[made] = (clause.target, clause.iter)
     return made
 
 
-def _comprehension(cls: type[cst.CSTNode]) -> Callable[..., Any]:
-    make = maker(cls, "elt", "for_in")
+def _comprehension(make: type[cst.ListComp | cst.SetComp | cst.GeneratorExp]) -> Callable[..., Any]:
     return lambda low, node: make(low.expression(node.elt), _generators(low, node.generators))
 
 
 def _lower_dict_comprehension(low: ExpressionLowering, node: ast.DictComp) -> Any:
-    return _dict_comprehension(
+    return cst.DictComp(
         low.expression(node.key), low.expression(node.value), _generators(low, node.generators)
     )  # fmt: skip
 
@@ -205,16 +165,19 @@ def _lower_dict_comprehension(low: ExpressionLowering, node: ast.DictComp) -> An
 def _lower_subscript(low: ExpressionLowering, node: ast.Subscript) -> Any:
     index = node.slice
     several = index.elts if isinstance(index, ast.Tuple) and index.elts else [index]
-    return _subscript(low.expression(node.value), [_subscript_element(_lower_index(low, each)) for each in several])
+    return cst.Subscript(
+        low.expression(node.value), [cst.SubscriptElement(_lower_index(low, each)) for each in several]
+    )
 
 
 def _lower_index(low: ExpressionLowering, node: ast.expr) -> Any:
+    made: cst.BaseSlice
     if isinstance(node, ast.Slice):
-        made = _slice(low.optional(node.lower), low.optional(node.upper), low.optional(node.step))
+        made = cst.Slice(low.optional(node.lower), low.optional(node.upper), low.optional(node.step))
     elif isinstance(node, ast.Starred):
-        made = _index(low.expression(node.value), "*")
+        made = cst.Index(low.expression(node.value), "*")
     else:
-        made = _index(low.expression(node), None)
+        made = cst.Index(low.expression(node), None)
     low.origins[made] = node
     return made
 
@@ -223,7 +186,7 @@ def _lower_call(low: ExpressionLowering, node: ast.Call) -> Any:
     given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
     if node.keywords and any(isinstance(arg, ast.Starred) for arg in node.args):
         given.sort(key=lambda arg: (arg.lineno, arg.col_offset))
-    return _call(low.expression(node.func), lower_arguments(low, given))
+    return cst.Call(low.expression(node.func), lower_arguments(low, given))
 
 
 def lower_arguments(low: ExpressionLowering, given: Iterable[ast.expr | ast.keyword]) -> list[Any]:
@@ -231,13 +194,13 @@ def lower_arguments(low: ExpressionLowering, given: Iterable[ast.expr | ast.keyw
     made = []
     for arg in given:
         if isinstance(arg, ast.keyword):
-            one = _arg(
-                low.expression(arg.value), None if arg.arg is None else make_name(arg.arg), "" if arg.arg else "**"
+            one = cst.Arg(
+                low.expression(arg.value), None if arg.arg is None else cst.Name(arg.arg), "" if arg.arg else "**"
             )
         elif isinstance(arg, ast.Starred):
-            one = _arg(low.expression(arg.value), None, "*")
+            one = cst.Arg(low.expression(arg.value), None, "*")
         else:
-            one = _arg(low.expression(arg), None, "")
+            one = cst.Arg(low.expression(arg), None, "")
         low.origins[one] = arg
         made.append(one)
     return made
@@ -246,26 +209,26 @@ def lower_arguments(low: ExpressionLowering, given: Iterable[ast.expr | ast.keyw
 def _lower_formatted(low: ExpressionLowering, node: ast.JoinedStr) -> Any:
     low.formatted.append(node)
     parts = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
-    return _formatted([_replacement(low.expression(part)) for part in parts])
+    return cst.FormattedString([low.expression(part) for part in parts])
 
 
 def _lower_await(low: ExpressionLowering, node: ast.Await) -> Any:
-    return _await(low.expression(node.value))
+    return cst.Await(low.expression(node.value))
 
 
 def _lower_yield(low: ExpressionLowering, node: ast.Yield) -> Any:
-    return _yield(low.optional(node.value))
+    return cst.Yield(low.optional(node.value))
 
 
 def _lower_yield_from(low: ExpressionLowering, node: ast.YieldFrom) -> Any:
-    return _yield(make_from(low.expression(node.value)))
+    return cst.Yield(cst.From(low.expression(node.value)))
 
 
 def lower_parameters(low: ExpressionLowering, node: ast.arguments) -> Any:
     """The parameters of a function or lambda."""
 
     def one(arg: ast.arg, default: ast.expr | None, star: str = "") -> Any:
-        made = _parameter(make_name(arg.arg), lower_annotation(low, arg.annotation), low.optional(default), star)
+        made = cst.Param(cst.Name(arg.arg), lower_annotation(low, arg.annotation), low.optional(default), star)
         low.origins[made] = arg
         return made
 
@@ -273,20 +236,20 @@ def lower_parameters(low: ExpressionLowering, node: ast.arguments) -> Any:
     defaults: list[ast.expr | None] = [*[None] * (len(positional) - len(node.defaults)), *node.defaults]
     made = [one(arg, default) for arg, default in zip(positional, defaults, strict=True)]
     ahead = len(node.posonlyargs)
-    star: Any = cst.ParamStar() if node.kwonlyargs else cst.MaybeSentinel.DEFAULT
+    star: Any = cst.ParamStar() if node.kwonlyargs else None
     if node.vararg is not None:
         star = one(node.vararg, None, "*")
     named = [one(arg, default) for arg, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
     rest = None if node.kwarg is None else one(node.kwarg, None, "**")
-    return _parameters(made[ahead:], star, named, rest, made[:ahead])
+    return cst.Parameters(made[ahead:], star, named, rest, made[:ahead])
 
 
 def lower_annotation(low: ExpressionLowering, node: ast.expr | None) -> Any:
-    return None if node is None else _annotation(low.expression(node))
+    return None if node is None else cst.Annotation(low.expression(node))
 
 
 EXPRESSIONS: dict[type, Callable[[ExpressionLowering, Any], Any]] = {
-    ast.Name: lambda low, node: make_name(node.id), ast.Constant: _lower_constant, ast.Attribute: _lower_attribute,
+    ast.Name: lambda low, node: cst.Name(node.id), ast.Constant: _lower_constant, ast.Attribute: _lower_attribute,
     ast.BinOp: _lower_binary, ast.UnaryOp: _lower_unary, ast.BoolOp: _lower_boolean, ast.Compare: _lower_comparison,
     ast.IfExp: _lower_conditional, ast.Tuple: _sequence(cst.Tuple), ast.List: _sequence(cst.List),
     ast.Set: _sequence(cst.Set), ast.Dict: _lower_dict, ast.NamedExpr: _lower_walrus, ast.Lambda: _lower_lambda,

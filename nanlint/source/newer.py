@@ -1,15 +1,21 @@
-"""The index of a file from libcst, for syntax newer than the running Python."""
+"""Index and syntax trees of a file from libcst, for syntax newer than the running Python."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import libcst as cst
 from libcst import matchers
 from libcst.helpers import get_full_name_for_node
 
+from nanlint.finding import Position
+from nanlint.source import nodes
+from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Index, Rows
-from nanlint.source.tree import Tree
+from nanlint.source.tree import TOO_DEEP, Tree
+
+RENAMED = {"TryStar": "Try", "ExceptStarHandler": "ExceptHandler"}
 
 
 def fill(index: Index, tree: Tree) -> None:
@@ -50,6 +56,72 @@ def find_definition(tree: Tree, first_row: int) -> cst.FunctionDef | cst.ClassDe
         else:
             pending.extend(_blocks(node))
     return None
+
+
+class Converted:
+    """Nodes of a tree of libcst's as those of `nanlint.source.nodes`. Raises SourceError if they nest too deeply."""
+
+    def __init__(self, tree: Tree, body: Sequence[cst.CSTNode]) -> None:
+        self._tree = tree
+        self._origins: dict[nodes.Node, cst.CSTNode] = {}
+        try:
+            self.body: Sequence[nodes.Node] = self._converted(body)
+        except RecursionError:
+            raise SourceError(TOO_DEEP, Position(tree.row(1), 1)) from None
+        self.module: nodes.Node = nodes.Module(self.body)
+        self._origins[self.module] = tree.module
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._origins
+
+    def span(self, node: nodes.Node) -> tuple[Position, Position]:
+        """Start and exclusive end in the file. Raises KeyError for a node that is not of this tree."""
+        return self._tree.span(self._origins[node])
+
+    def code(self, node: nodes.Node) -> str:
+        """The text of a node. Raises KeyError as `span`."""
+        return self._tree.code(self._origins[node])
+
+    def _converted(self, what: Any) -> Any:
+        if isinstance(what, (list, tuple)):
+            return [self._converted(each) for each in what]
+        if isinstance(what, cst.MaybeSentinel):
+            return None
+        if not isinstance(what, cst.CSTNode):
+            return what
+        made = self._node(what)
+        self._origins[made] = what
+        return made
+
+    def _node(self, node: cst.CSTNode) -> nodes.Node:
+        match node:
+            case cst.SimpleString() | cst.ConcatenatedString() | cst.FormattedString():
+                value = _evaluated(node)
+                return nodes.SimpleString(value) if value is not None else nodes.FormattedString(self._formatted(node))
+            case cst.SimpleStatementSuite():
+                return nodes.IndentedBlock([nodes.SimpleStatementLine(self._converted(node.body))])
+        name = type(node).__name__
+        cls = getattr(nodes, RENAMED.get(name, name), nodes.Node)
+        return cls(*(self._converted(getattr(node, field)) for field in cls.fields))
+
+    def _formatted(self, node: cst.CSTNode) -> list[Any]:
+        """The expressions in a string."""
+        match node:
+            case cst.ConcatenatedString():
+                return [*self._formatted(node.left), *self._formatted(node.right)]
+            case cst.FormattedString():
+                found = (part for part in node.parts if isinstance(part, cst.FormattedStringExpression))
+                return [self._converted(part.expression) for part in found]
+        return []
+
+
+def _evaluated(node: cst.CSTNode) -> str | bytes | None:
+    """What a string is; None for a formatted one."""
+    try:
+        value: str | bytes | None = getattr(node, "evaluated_value", None)
+    except (ValueError, SyntaxError):
+        return None
+    return value
 
 
 def _blocks(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

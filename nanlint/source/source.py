@@ -20,9 +20,9 @@ from nanlint.source.suppressions import Suppressions
 from nanlint.source.tree import TOO_DEEP, Tree
 
 if TYPE_CHECKING:
-    import libcst
-
     from nanlint.source.lowered import Lowered
+    from nanlint.source.newer import Converted
+    from nanlint.source.nodes import Node
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
@@ -47,7 +47,7 @@ class Source:
         self.encoding = _encoding(data)
         self.text = _decode(data[self._bom :], self.encoding)
         # the trees of its units that were asked for
-        self.lowered: list[Lowered] = []
+        self.lowered: list[Lowered | Converted] = []
         null = self.text.find("\0")
         if null >= 0:
             raise SourceError("source code cannot contain null bytes", self.position(null))
@@ -155,14 +155,14 @@ class Source:
         """The syntax tree of the whole file: slow, for what cannot be parsed otherwise. Raises SourceError."""
         return Tree(self.lines, range(1, len(self.lines) + 1))
 
-    def span(self, unit: Definition | ClassEntry, node: libcst.CSTNode) -> tuple[Position, Position]:
+    def span(self, unit: Definition | ClassEntry, node: Node) -> tuple[Position, Position]:
         """Start and exclusive end of a node of the tree of `unit`, without the parentheses and blanks around it.
 
         Raises KeyError for a node of another tree.
         """
         return unit.span(node)
 
-    def code(self, node: libcst.CSTNode) -> str | None:
+    def code(self, node: Node) -> str | None:
         """The text of a node of the file, without the parentheses around it; None for one of another file."""
         return next((tree.code(node) for tree in self.lowered if node in tree), None)
 
@@ -171,6 +171,8 @@ class Source:
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
             unit.__dict__.pop("_parsed", None)
+            unit.read = None
+            unit.apart.clear()
         for name in ("whole", "suppressions", "_row_starts", "bare", "bare_rows"):
             self.__dict__.pop(name, None)
         self.lowered.clear()

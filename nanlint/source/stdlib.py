@@ -21,16 +21,16 @@ def parse(text: str) -> ast.Module:
 
 def fill(index: Index, tree: ast.Module) -> None:
     """Put into an index what the statements of a module define."""
-    index.add_module(_docstring(index, tree))
+    index.add_module(_docstring(index, tree), tree)
     pending: list[tuple[ast.AST, ClassEntry | None]] = [(s, None) for s in reversed(tree.body)]
     while pending:
         node, owner = pending.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             decorators = tuple(_text(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list)
-            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators)
+            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators, node)
         elif isinstance(node, ast.ClassDef):
             made = index.add_class(
-                node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node)
+                node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node), node
             )
             pending.extend((s, made) for s in reversed(node.body))
         elif isinstance(node, ast.Import):
