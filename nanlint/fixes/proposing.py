@@ -19,11 +19,10 @@ from nanlint.ops import TABLE
 from nanlint.source.lex import TOKEN
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from nanlint.facts.frame import Applied, Place, Session
     from nanlint.facts.value import Operand
     from nanlint.site import Report, Site
+    from nanlint.source import nodes as cst
 
 MAX_FIXES = 3
 """Of one finding: the first that holds is taken, so a few are enough."""
@@ -146,7 +145,7 @@ class Proposals:
     def _expression(self, place: Place) -> ast.expr | None:
         return self._of_node(place, place.node)
 
-    def _of_node(self, place: Place, node: cst.CSTNode) -> ast.expr | None:
+    def _of_node(self, place: Place, node: cst.Node) -> ast.expr | None:
         try:
             return self.code.at(place.unit.span(node))
         except KeyError:
