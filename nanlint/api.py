@@ -8,6 +8,7 @@ from nanlint.facts.evidence import is_stand_in, is_told_nothing
 from nanlint.facts.frame import OVERFLOWING, Place
 from nanlint.facts.growth import exp_limit
 from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
+from nanlint.facts.precision import vanishes
 from nanlint.facts.probabilities import complement_of, is_one, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
     are_slices_of_one,
@@ -42,7 +43,7 @@ from nanlint.interval import (
     ZERO,
     Interval,
 )
-from nanlint.ops import LOSSES, ops_on_complex
+from nanlint.ops import DTYPES, LOSSES, ops_on_complex
 from nanlint.ops.names import torch_names
 from nanlint.rule import rule
 from nanlint.site import Report, Site, ancestry
@@ -50,11 +51,12 @@ from nanlint.site import Report, Site, ancestry
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 
 __all__ = [
-    "ABOVE_MINUS_ONE", "CERTAIN", "COMPARISONS", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY", "LOSSES",
-    "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT", "ZERO",
-    "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place", "Report", "Site",
-    "Training", "Value", "ancestry", "are_slices_of_one", "complement_of", "complex_origin", "covered", "exp_limit",
-    "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_one", "is_part_of_sum",
-    "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing", "lowest", "moments_of", "ops_on_complex",
-    "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded",
+    "ABOVE_MINUS_ONE", "CERTAIN", "COMPARISONS", "DTYPES", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY",
+    "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT",
+    "ZERO", "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place", "Report",
+    "Site", "Training", "Value", "ancestry", "are_slices_of_one", "complement_of", "complex_origin", "covered",
+    "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_one",
+    "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing", "lowest", "moments_of",
+    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views",
+    "torch_names", "unguarded", "vanishes",
 ]  # fmt: skip

@@ -53,6 +53,11 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"^\s*\w+ = (?:float\(|\w+\.)?\W?(?i:nan)\W*$",
         ),
     ),
+    "rsub": (
+        "uint8 int8 int16 int32 byte short ByteTensor CharTensor ShortTensor",
+        (r"[\w)\]] ?[-+*]=? ?[\w(]", r"\bmul_?\(", r"\bsub_?\("),
+    ),
+    "add": ("", (r"bfloat16", r"\b\d{8}")),
     # what cancels without a logarithm, an exponential or a root in it
     "sub": (
         "mean nanmean sum cos cosh",

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONNEGATIVE, NONZERO, Report, Site, moments_of, rule, strip_views, unguarded
+from nanlint.api import NONNEGATIVE, NONZERO, POSSIBLE, Report, Site, Value, moments_of, rule, strip_views
 
 
 @rule("NAN103", at="sqrt rsqrt pow", kind="domain", over="division-by-zero-tensor variance-by-difference")
@@ -56,7 +56,7 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
     if divides and (site.doubt(x.value, NONZERO) or confidence) > confidence:
         # division-by-zero-tensor speaks, which is surer of its zero
         return
-    spread = strip_views(unguarded(x.value))
+    spread = _below_eps(x.value)
     moments, made = moments_of(spread), spread.made_by
     if moments is not None and made is not None and moments.is_variance:
         yield site.report(
@@ -64,7 +64,7 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
             f"`{site.show(x)}`, mean of squares minus squared mean, rounds below 0 for nearly constant data, and "
             f"{what} of it is nan: use `var`, or clamp it to a positive minimum",
             at=x,
-            covers=(made,),
+            covers=(made,) if confidence > POSSIBLE else (),
         )
         return
     lies = (
@@ -75,3 +75,9 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
         f"{what} is nan below 0, and `{site.show(x)}` {lies}: clamp it to a positive minimum first",
         at=x,
     )
+
+
+def _below_eps(value: Value) -> Value:
+    value = strip_views(value)
+    inner = value.arg("input") if value.op == "add" else None
+    return strip_views(inner) if inner is not None else value

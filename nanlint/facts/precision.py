@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.evidence import COUNTED, NOISE, SCATTERS, is_told_nothing
 from nanlint.facts.relations import VIEWS, first_arg, is_filled, strip_views
 from nanlint.finding import Confidence
+from nanlint.interval import INF, Interval
+from nanlint.ops import DTYPES
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
@@ -74,6 +77,17 @@ def cancels(op: str, values: Mapping[str, Value]) -> bool:
     if op != "sub":
         return False
     return any(strip_views(v).op in ROUNDED for v in values.values())
+
+
+def vanishes(number: float, beside: Interval, dtype: str) -> bool:
+    """Added to any number of the interval, the number changes nothing in that format."""
+    format_, least = DTYPES[dtype], beside.magnitude().lo
+    if not 0 < least < INF or number == 0:
+        return False
+    if beside.point is not None:
+        return format_.nearest(beside.point + number) == beside.point
+    _, exponent = math.frexp(least)
+    return abs(number) < math.ldexp(0.5, exponent - format_.precision)
 
 
 def near_zero(session: Session, value: Value) -> Confidence | None:
