@@ -21,7 +21,7 @@ SPREADS = frozenset({"std", "var"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
 
 
-@rule("NAN201", at="div reciprocal rsqrt pow", kind="division", over="spread-of-one-sample")
+@rule("NAN201", at="div reciprocal rsqrt pow", kind="division", over="spread-of-one-sample sqrt-gradient-at-zero")
 def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     """
     Division by a tensor that can hold zero.
@@ -85,12 +85,14 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         confidence = POSSIBLE
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
     made = strip_views(x.value)
-    spread = (made.made_by,) if made.made_by is not None and made.op in SPREADS and confidence > POSSIBLE else ()
+    # an eps inside of a root cures its gradient as well
+    told = made.op in SPREADS or made.op == "sqrt"
+    inner = (made.made_by,) if made.made_by is not None and told and confidence > POSSIBLE else ()
     yield site.report(
         confidence,
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
         at=site.place,
-        covers=spread,
+        covers=inner,
     )
 
 
@@ -112,6 +114,8 @@ def _divisor(site: Site, value: Value) -> str:
         return f"a sum, 0 when all of its elements are{site.because(value)}; clamp it to a positive minimum"
     if made.op in SPREADS:
         return "a spread, 0 for constant data (and nan for one sample); add an eps to it"
+    if made.op == "sqrt":
+        return f"a root, 0 where what is under it is{site.because(value)}; add an eps inside of the root"
     if made.op in NORMS:
         return "a length, 0 for a zero vector; clamp it to a positive minimum or use `F.normalize`"
     if value.op == "add" and value.range is None:

@@ -1,9 +1,20 @@
 from collections.abc import Iterator
 
-from nanlint.api import COMPARISONS, NONZERO, POSITIVE, POSSIBLE, Report, Site, rule, strip_views
+from nanlint.api import (
+    COMPARISONS,
+    NONZERO,
+    POSITIVE,
+    POSSIBLE,
+    Report,
+    Site,
+    complement_of,
+    rule,
+    strip_views,
+    unguarded,
+)
 
 
-@rule("NAN101", at="log log2 log10", kind="domain")
+@rule("NAN101", at="log log2 log10", kind="domain", over="exp-overflow")
 def log_of_nonpositive(site: Site) -> Iterator[Report]:
     """
     Logarithm of a value that can be zero or negative.
@@ -51,10 +62,13 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     if strip_views(x.value).op in COMPARISONS:
         # -inf where it is false is what the log of a truth value is for
         confidence = POSSIBLE
+    taken = complement_of(unguarded(x.value))
     gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
     yield site.report(
         confidence,
         f"`{site.op}` is {gives}, and `{site.show(x)}` {lies}: clamp it to a positive minimum, or work in log space",
         at=x,
+        # an exponential that is taken from 1 leaves the domain long before it overflows
+        covers=(taken.made_by,) if taken is not None and taken.op == "exp" and taken.made_by is not None else (),
     )
