@@ -116,7 +116,7 @@ def test_writes_elsewhere_are_refused(judge: Judge, tmp_path: Path, body: str) -
 def test_what_is_there_is_not_removed(judge: Judge, tmp_path: Path) -> None:
     aim = tmp_path / "precious"
     aim.write_text("here", encoding="utf-8")
-    verdict = judge(f"os.remove({str(aim)!r})\n\n\n" + GOOD, "removes")
+    verdict = judge(f"torch = os.remove({str(aim)!r}) or torch\n\n\n" + GOOD, "removes")
     assert verdict.text.startswith("writes: ")
     assert aim.exists()
 
@@ -130,10 +130,10 @@ def test_writes_to_the_current_folder_go_to_scratch(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("name", "head", "said"),
     [
-        ("ends", "sys.exit(0)", "import: SystemExit"),
-        ("raises", "raise RuntimeError('no')", "import: RuntimeError: no"),
-        ("misses", "import no_such_module", "import: ModuleNotFoundError"),
-        ("dies", "os._exit(1)", "import: exit: the process ended with status 1"),
+        ("ends", "sys.exit(0)", "import: the program ends on line 9"),
+        ("raises", "torch = torch.cuda.no_such_thing", "import: AttributeError: module 'torch.cuda' has no"),
+        ("misses", "import no_such_module as torch", "import: ModuleNotFoundError"),
+        ("dies", "torch = os._exit(1)", "import: exit: the process ended with status 1"),
     ],
 )
 def test_an_import_that_fails_is_told(judge: Judge, name: str, head: str, said: str) -> None:

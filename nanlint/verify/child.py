@@ -1,9 +1,9 @@
 """What runs in a child process: `python -m nanlint.verify.child READ WRITE`, started by `isolate.worker`.
 
-It answers three questions. "import" imports a file, "search" looks for arguments that make a line of it fail; both
-do so in this process, which keeps what it imported. "script" runs a file in a process of its own, forked from this
-one; a child that is asked for scripts alone has imported torch and nothing of the user's, so that each script starts
-fresh without the seconds that torch takes.
+It answers four questions. "import" imports a file, "define" runs what one name of it needs, and "search" looks for
+arguments that make a line of it fail; they do so in this process, which keeps what it imported. "script" runs a file
+in a process of its own, forked from this one; a child that is asked for scripts alone has imported torch and nothing
+of the user's, so that each script starts fresh without the seconds that torch takes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ def main(read: int, write: int) -> None:
     start = time.time()
     import torch
 
-    from nanlint.verify.search import load, search
+    from nanlint.verify.search import define, load, search
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     confined = False
+    tasks: dict[str, Callable[..., Answer]] = {"import": load, "define": define, "search": search}
     questions = os.fdopen(read, "rb")
     _say(write, {"ready": torch.__version__})
     for line in questions:
@@ -50,8 +51,7 @@ def main(read: int, write: int) -> None:
             if not confined:
                 confine.confine(scratch)
                 confined = True
-            function = load if kind == "import" else search
-            answer = _guarded(functools.partial(function, **question))
+            answer = _guarded(functools.partial(tasks[kind], **question))
             answer["files"] = fingerprints(confine.files_read(), scratch, start)
         os.chdir(scratch)
         _say(write, answer)

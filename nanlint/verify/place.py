@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -123,12 +124,17 @@ def _first_row(node: ast.stmt) -> int:
     return min([node.lineno, *(each.lineno for each in decorators)])
 
 
-def _blocks(node: ast.stmt) -> list[ast.stmt]:
-    """The statements inside of a statement."""
-    found: list[ast.stmt] = []
+def blocks(node: ast.AST) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """The blocks of a node, with the names of their fields; those of an `except` and a `case` are not among them."""
     for name in ("body", "orelse", "finalbody"):
         value = getattr(node, name, [])
-        found += value if isinstance(value, list) else []
+        if isinstance(value, list):
+            yield name, value
+
+
+def _blocks(node: ast.stmt) -> list[ast.stmt]:
+    """The statements inside of a statement."""
+    found = [each for _, block in blocks(node) for each in block]
     for handler in getattr(node, "handlers", []):
         found += handler.body
     for case in getattr(node, "cases", []):

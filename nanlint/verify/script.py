@@ -27,13 +27,13 @@ class Unwritable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that a script needs. `arguments` and `construction` are Python source by name; `owner` makes the object,
-    "" for a function. `bad` is the expression that is not finite, `outputs` what a gradient flows back from where
-    that is the gradient of `bad`. `widened` are the arguments in float64, where `bad` is compared with what these give.
+    """All that a script needs. `loading` are the lines that make what is called; `arguments` and `construction` are
+    Python source by name; `owner` makes the object, "" for a function. `bad` is the expression that is not finite,
+    `outputs` what a gradient flows back from where that is the gradient of `bad`. `widened` are the arguments in
+    float64, where `bad` is compared with what these give.
     """
 
-    root: str
-    module: str
+    loading: str
     call: str
     owner: str
     construction: Mapping[str, str]
@@ -43,6 +43,27 @@ class Scene:
     wanting: Sequence[str]
     is_property: bool = False
     widened: Mapping[str, str] = field(default_factory=dict)
+
+
+def importing(root: str, module: str) -> str:
+    """The lines that import a module from a folder, as `module`."""
+    return f"""
+sys.path.insert(0, {root!r})
+module = importlib.import_module({module!r})"""
+
+
+def defining(path: str, root: str, module: str, name: str) -> str:
+    """The lines that make `module` of one name of a file and what that needs, without the rest of it."""
+    return f"""from nanlint.verify.program.loading import definitions
+
+module = definitions({path!r}, {root!r}, {module!r}, {name!r})"""
+
+
+def leading(path: str, root: str, module: str, anchor: str) -> str:
+    """The lines that make `program` of the statements that lead to one of a file's."""
+    return f"""from nanlint.verify.program.block import Block
+
+program = Block({path!r}, {root!r}, {module!r}, {anchor!r})"""
 
 
 def script(scene: Scene, title: str, name: str) -> str:
@@ -60,9 +81,7 @@ import random
 import sys
 
 import torch
-
-sys.path.insert(0, {scene.root!r})
-module = importlib.import_module({scene.module!r})
+{scene.loading}
 
 
 def test_{re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")}():

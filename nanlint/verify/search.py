@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import ast
-import time
 import tokenize
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Any
+
+from torch import Tensor
 
 from nanlint.verify import tree
 from nanlint.verify.arguments.reach import Reached, reach
 from nanlint.verify.arguments.specs import Written
-from nanlint.verify.place import Flagged, place_of
+from nanlint.verify.attempt import Attempt
+from nanlint.verify.calling import limited
+from nanlint.verify.place import Flagged, Place, place_of
+from nanlint.verify.program.block import Block
+from nanlint.verify.program.slicing import Unreached, anchor_of
 from nanlint.verify.proof.prove import prove
 from nanlint.verify.proof.rounding import Unproved
-from nanlint.verify.script import Scene, Unwritable, literal, script, wide_source
-from nanlint.verify.target import NotRunnable, Target, imported, target
-from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
+from nanlint.verify.script import Scene, Unwritable, defining, importing, leading, literal, script, wide_source
+from nanlint.verify.target import NotRunnable, Target, defined, imported, reason, target
+from nanlint.verify.values.catalogue import is_extreme
 from nanlint.verify.values.comparison import Comparison
 from nanlint.verify.values.contracts import Contract, contract, holds
-from nanlint.verify.values.shrink import shrink
+from nanlint.verify.values.natural import keeps, kind_of
 from nanlint.verify.values.trial import Failure, Trials
 
-# Of processor time, as everywhere in a search: what is found does not depend on what else the machine does.
-SECONDS = 5.0
-# How long to look for arguments that make the finding itself fail, once some make its statement fail.
-FOR_EXACT_S = 1.5
-OTHER_SHAPES = 2
+# For what a program does before the statements that depend on its data.
+START_S = 10.0
 
 Answer = dict[str, Any]
 
@@ -43,11 +42,21 @@ def load(*, path: str, root: str, module: str) -> Answer:
     return {}
 
 
+def define(*, path: str, root: str, module: str, name: str) -> Answer:
+    """The same for one name of a module that cannot be imported, and what that needs."""
+    try:
+        defined(root, module, path, name)
+    except NotRunnable as error:
+        return {"reason": str(error)}
+    return {}
+
+
 def search(
     *,
     path: str,
     root: str,
     module: str,
+    alone: bool,
     start: tuple[int, int],
     end: tuple[int, int],
     foreign: list[str],
@@ -56,44 +65,143 @@ def search(
     name: str,
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
-    the number of `trials` by family, `proved` where none can fail, and `script`, `witness`, `what` and `extreme` where
-    one failed. `foreign` are the operations of other rules; `precise`: what fails is not what is not finite, but what
-    float64 gives otherwise. `title` and `name` are for the script.
+    the number of `trials` by family, `proved` where none can fail or `unproved` where that is not known, and `script`,
+    `witness`, `what` and `extreme` where one failed. `alone`: the module is known not to import as a whole. `foreign`
+    are the operations of other rules; `precise`: what fails is not what is not finite, but what float64 gives
+    otherwise. `title` and `name` are for the script.
     """
     try:
-        loaded = imported(root, module, path)
         with tokenize.open(path) as stream:
             text = stream.read()
-        tree = ast.parse(text)
-        place = replace(place_of(tree, _flagged(text, start, end)), foreign=frozenset(foreign))
-        aim = target(loaded, loaded.__file__ or path, tree, place)
-        found = reach(aim)
+        program = ast.parse(text)
+        place = replace(place_of(program, _flagged(text, start, end)), foreign=frozenset(foreign))
+        if place.qualname:
+            word = place.qualname.split(".")[0]
+            loaded = defined(root, module, path, word) if alone else imported(root, module, path)
+            loading = defining(path, root, module, word) if alone else importing(root, module)
+            case = _of_call(target(loaded, loaded.__file__ or path, program, place), text, loading, precise)
+        elif precise:
+            return {"reason": "result: lost digits are judged in functions alone"}
+        else:
+            case = _of_program(path, root, module, program, place)
+        failure = case.attempt.run()
     except (NotRunnable, ValueError, SyntaxError) as error:
         return {"reason": str(error)}
-    names = [parameter.name for parameter in aim.parameters]
-    known = contract(text.splitlines(), aim.place.span, aim.doc, names)
-    attempt = _Attempt(aim, found, known, precise)
-    try:
-        failure = attempt.run()
-    except NotRunnable as error:
-        return {"reason": str(error)}
-    answer: Answer = {"trials": dict(attempt.families), "calls": found.tries, "precise": precise}
+    answer: Answer = {"trials": dict(case.attempt.families), "calls": case.found.tries, "precise": precise}
     if failure is None:
-        return answer if precise else answer | _proof(aim, found, known)
+        return answer if precise else answer | case.proof()
     try:
-        answer |= attempt.written(failure, title, name, root, module)
+        answer |= case.written(failure, title, name)
     except Unwritable as error:
         answer["unwritable"] = str(error)
     return answer
 
 
-def _proof(aim: Target, found: Reached, known: Contract) -> Answer:
-    if found.wants_gradient:
-        return {"unproved": "the code differentiates by itself"}
+@dataclass(slots=True)
+class _Case:
+    """`aim` is None for a statement of a program, of which nothing is proved."""
+
+    attempt: Attempt
+    found: Reached
+    loading: str
+    call: str
+    aim: Target | None = None
+    known: Contract | None = None
+
+    def proof(self) -> Answer:
+        if self.aim is None or self.known is None:
+            return {"unproved": "the line stands at module level"}
+        if self.found.wants_gradient:
+            return {"unproved": "the code differentiates by itself"}
+        try:
+            return {"proved": prove(self.aim, self.found.instance, self.found.arguments, self.known)}
+        except Unproved as error:
+            return {"unproved": str(error)}
+
+    def written(self, failure: Failure, title: str, name: str) -> Answer:
+        """The script and the witness; raises Unwritable."""
+        instance = self.found.instance
+        arguments = self._sources(self.attempt.arguments, self.found.specs)
+        construction = self._sources(instance.arguments, instance.specs) if instance else {}
+        is_gradient, is_wide = failure.phase == "gradient", failure.phase == "precision"
+        scene = Scene(
+            loading=self.loading,
+            call=self.call,
+            owner=instance.expression if instance else "",
+            construction=construction,
+            arguments=arguments,
+            bad=failure.expression,
+            outputs=failure.outputs if is_gradient else (),
+            wanting=self._wanting(failure) if is_gradient or self.found.wants_gradient else [],
+            is_property=self.aim is not None and self.aim.is_property,
+            widened={key: wide_source(value, key) for key, value in self.attempt.arguments.items()} if is_wide else {},
+        )
+        made = [f"{instance.expression.removeprefix('module.')}({_given(construction)})"] if instance else []
+        what = f"the gradient of {failure.expression}" if is_gradient else failure.expression
+        return {
+            "script": script(scene, title, name),
+            "witness": [*made, *(f"{key} = {value}" for key, value in arguments.items())],
+            "what": f"{what} is {failure.contents}",
+            "extreme": is_extreme(self.attempt.arguments),
+        }
+
+    def _wanting(self, failure: Failure) -> list[str]:
+        """The arguments that have to want a gradient for the failure to show."""
+        if self.found.wants_gradient:
+            leaves = (leaf for name, value in self.attempt.arguments.items() for leaf in tree.leaves(value, name))
+            return [name for name, leaf in leaves if tree.is_float(leaf)]
+        return [] if failure.expression.startswith("instance.") else [failure.expression]
+
+    def _sources(self, arguments: dict[str, Any], specs: dict[str, Any]) -> dict[str, str]:
+        texts = {name: spec.text if isinstance(spec, Written) else None for name, spec in specs.items()}
+        return {name: literal(value, texts.get(name)) for name, value in arguments.items()}
+
+
+def _of_call(aim: Target, text: str, loading: str, precise: bool) -> _Case:
+    """Raises NotRunnable."""
+    found = reach(aim)
+    names = [parameter.name for parameter in aim.parameters]
+    known = contract(text.splitlines(), aim.place.span, aim.doc, names)
+    trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance)
+    attempt = Attempt(trials, found, lambda arguments: holds(known, arguments))
+    method = aim.place.qualname.rsplit(".", 1)[-1]
+    call = f"instance.{method}" if found.instance else aim.expression
+    return _Case(attempt, found, loading, call, aim, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    path: str
+    place: Place
+    block: Block
+
+    def call(self, instance: Any, arguments: dict[str, Any]) -> Any:
+        return self.block(**arguments)
+
+
+def _of_program(path: str, root: str, module: str, program: ast.Module, place: Place) -> _Case:
+    """Raises NotRunnable."""
+    anchor = anchor_of(program, place.flagged)
     try:
-        return {"proved": prove(aim, found.instance, found.arguments, known)}
-    except Unproved as error:
-        return {"unproved": str(error)}
+        with limited(START_S):
+            block = Block(path, root, module, anchor)
+            result = block()
+    except Unreached as error:
+        raise NotRunnable(f"line not reached: {error}") from None
+    except BaseException as error:
+        raise NotRunnable(reason("arguments", error)) from None
+    if not any(True for _ in tree.leaves(result, "result")):
+        raise NotRunnable("result: the statement gives no tensor or number to judge")
+    kinds = {
+        expression: kind_of(leaf, learned=name in block.learned)
+        for name, value in block.inputs.items() for expression, leaf in tree.leaves(value, name)
+        if isinstance(leaf, Tensor)
+    }  # fmt: skip
+    fixed = {expression for expression, kind in kinds.items() if kind.is_fixed}
+    found = Reached(None, block.inputs, {}, 1, False, iter(()))
+    trials = Trials(_Program(path, place, block), None)
+    attempt = Attempt(trials, found, lambda arguments: keeps(kinds, arguments), fixed, block.changed)
+    return _Case(attempt, found, leading(path, root, module, anchor), "program")
 
 
 def _flagged(text: str, start: tuple[int, int], end: tuple[int, int]) -> Flagged:
@@ -104,95 +212,6 @@ def _flagged(text: str, start: tuple[int, int], end: tuple[int, int]) -> Flagged
         return len(lines[row - 1][: column - 1].encode("utf-8", "surrogatepass")) + 1 if row <= len(lines) else column
 
     return Flagged(start[0], in_bytes(*start), end[0], in_bytes(*end))
-
-
-class _Attempt:
-    def __init__(self, aim: Target, found: Reached, known: Contract, precise: bool) -> None:
-        self.families: Counter[str] = Counter()
-        self._aim, self._found, self._known = aim, found, known
-        self._trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance)
-        self._arguments = found.arguments
-
-    def run(self) -> Failure | None:
-        """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
-        then. None too where only another part of its statement failed.
-        """
-        until = time.process_time() + SECONDS
-        self._trials.prepare(self._found.arguments)
-        for values in self._all_values():
-            if time.process_time() > until:
-                break
-            if not self._is_fair(values.arguments):
-                continue
-            self.families[values.family] += 1
-            if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
-                if failure.exact:
-                    self._arguments = self._smallest(values.arguments, failure)
-                    return self._trials.blamed(self._arguments) or failure
-                # what another part of the statement makes is no sign of this finding
-                until = min(until, time.process_time() + FOR_EXACT_S)
-        return None
-
-    def _all_values(self) -> Iterator[Values]:
-        catalogue = Catalogue(self._found.arguments)
-        yield from catalogue.ordinary()
-        for arguments in islice(self._found.others, OTHER_SHAPES):
-            yield from Catalogue(arguments).edges()
-        yield from catalogue.extreme()
-
-    def _is_fair(self, arguments: dict[str, Any]) -> bool:
-        return is_finite(arguments) and holds(self._known, arguments)
-
-    def _smallest(self, arguments: dict[str, Any], failure: Failure) -> dict[str, Any]:
-        may_be_extreme = is_extreme(arguments)
-
-        def keeps(smaller: dict[str, Any]) -> bool:
-            if not self._is_fair(smaller) or (is_extreme(smaller) and not may_be_extreme):
-                return False
-            again = self._trials.blamed(smaller)
-            return again is not None and again.signature == failure.signature
-
-        return shrink(arguments, keeps)
-
-    def written(self, failure: Failure, title: str, name: str, root: str, module: str) -> Answer:
-        """The script and the witness; raises Unwritable."""
-        instance = self._found.instance
-        arguments = self._sources(self._arguments, self._found.specs)
-        construction = self._sources(instance.arguments, instance.specs) if instance else {}
-        method = self._aim.place.qualname.rsplit(".", 1)[-1]
-        is_gradient, is_wide = failure.phase == "gradient", failure.phase == "precision"
-        scene = Scene(
-            root=root,
-            module=module,
-            call=f"instance.{method}" if instance else self._aim.expression,
-            owner=instance.expression if instance else "",
-            construction=construction,
-            arguments=arguments,
-            bad=failure.expression,
-            outputs=failure.outputs if is_gradient else (),
-            wanting=self._wanting(failure) if is_gradient or self._found.wants_gradient else [],
-            is_property=self._aim.is_property,
-            widened={key: wide_source(value, key) for key, value in self._arguments.items()} if is_wide else {},
-        )
-        made = [f"{instance.expression.removeprefix('module.')}({_given(construction)})"] if instance else []
-        what = f"the gradient of {failure.expression}" if is_gradient else failure.expression
-        return {
-            "script": script(scene, title, name),
-            "witness": [*made, *(f"{key} = {value}" for key, value in arguments.items())],
-            "what": f"{what} is {failure.contents}",
-            "extreme": is_extreme(self._arguments),
-        }
-
-    def _wanting(self, failure: Failure) -> list[str]:
-        """The arguments that have to want a gradient for the failure to show."""
-        if self._found.wants_gradient:
-            leaves = (leaf for name, value in self._arguments.items() for leaf in tree.leaves(value, name))
-            return [name for name, leaf in leaves if tree.is_float(leaf)]
-        return [] if failure.expression.startswith("instance.") else [failure.expression]
-
-    def _sources(self, arguments: dict[str, Any], specs: dict[str, Any]) -> dict[str, str]:
-        texts = {name: spec.text if isinstance(spec, Written) else None for name, spec in specs.items()}
-        return {name: literal(value, texts.get(name)) for name, value in arguments.items()}
 
 
 def _given(sources: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import sys
@@ -17,6 +18,7 @@ from torch import nn
 from nanlint.verify.calling import TimedOut, limited
 from nanlint.verify.isolate.confine import Refused
 from nanlint.verify.place import Definition, Place, definition
+from nanlint.verify.program.loading import definitions
 
 # A base class may be abstract: then a class of the same package that inherits the method stands in.
 MOST_CLASSES = 6
@@ -66,10 +68,18 @@ def imported(root: str, name: str, path: str) -> types.ModuleType:
     return module
 
 
+@functools.cache
+def defined(root: str, name: str, path: str, word: str) -> types.ModuleType:
+    """A module that cannot be imported, with one of its names and what that needs alone; raises NotRunnable."""
+    try:
+        with limited(3600):
+            return definitions(path, root, name, word)
+    except BaseException as error:
+        raise NotRunnable(reason("import", error)) from None
+
+
 def target(module: types.ModuleType, path: str, tree: ast.Module, place: Place) -> Target:
     """The function or method around a place; raises NotRunnable."""
-    if not place.qualname:
-        raise NotRunnable("import: the line stands at module level, not in a function")
     node = definition(tree, place.qualname)
     *classes, name = place.qualname.split(".")
     holder: Any = module
@@ -141,4 +151,6 @@ def reason(kind: str, error: BaseException) -> str:
         return f"memory: {kind} took more than there is"
     if isinstance(error, TimedOut):
         return f"timeout: {kind} took {error}"
+    if isinstance(error, ImportError):
+        kind = "import"
     return f"{kind}: {said(error)}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import tempfile
-from dataclasses import dataclass
+import tokenize
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,7 +16,8 @@ from nanlint.cache import Cache
 from nanlint.finding import Finding, Verdict
 from nanlint.run import rules_of
 from nanlint.verify.isolate.worker import Lost, Worker
-from nanlint.verify.place import module_of
+from nanlint.verify.place import Flagged, module_of, place_of
+from nanlint.verify.program.slicing import Unreached, check_goes_on
 from nanlint.verify.verdict_cache import VerdictCache
 
 # The kinds of rules that a proof of finite values answers.
@@ -56,7 +60,8 @@ class Verifier:
         self._searcher = Worker(CHILD, self._scratch)
         self._runner = Worker(CHILD, self._scratch)
         self._root: str | None = None
-        self._imports: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        self._lost: dict[str, str] = {}
 
     def __enter__(self) -> Verifier:
         return self
@@ -68,12 +73,16 @@ class Verifier:
         self._runner.close()
         self._folder.cleanup()
 
-    def prepare(self, finding: Finding) -> str:
-        """Import the file of a finding; why it cannot be, or ""."""
+    @property
+    def starts(self) -> int:
+        """How often a child that searches was started."""
+        return self._searcher.starts
+
+    def prepare(self, finding: Finding) -> None:
+        """Import the file of a finding, or run what its function needs alone."""
         path = Path(finding.path).resolve()
-        if finding.path == "-" or not path.is_file():
-            return "import: there is no file to import"
-        return self._import(self._where(path))
+        if path.is_file():
+            self._unimportable(path, finding.start.row)
 
     def verdict(self, finding: Finding) -> Verdict:
         """Never raises for what the user's code does."""
@@ -86,36 +95,45 @@ class Verifier:
 
     def _searched(self, finding: Finding) -> tuple[Verdict, dict[str, str] | None]:
         """A verdict, and the files that it rests on; None where the next run shall try again."""
-        if reason := self.prepare(finding):
-            return Verdict("not-runnable", reason), None
         path = Path(finding.path).resolve()
-        where = self._where(path)
+        if finding.path == "-" or not path.is_file():
+            return Verdict("not-runnable", "import: there is no file to import"), None
+        word, unimportable, alone = self._unimportable(path, finding.start.row)
+        if alone:
+            return Verdict("not-runnable", alone), None
+        title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
+        question = {
+            "do": "search",
+            **self._where(path),
+            "alone": bool(unimportable),
+            "start": finding.start,
+            "end": finding.end,
+            "foreign": _foreign(finding),
+            "precise": _kind(finding) == "precision",
+            "title": title,
+            "name": f"{path.stem}_{finding.start.row}_{finding.code}",
+        }
         try:
-            title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
-            name = f"{path.stem}_{finding.start.row}_{finding.code}"
-            question = {
-                "do": "search",
-                **where,
-                "start": finding.start,
-                "end": finding.end,
-                "foreign": _foreign(finding),
-                "precise": _kind(finding) == "precision",
-                "title": title,
-                "name": name,
-            }
             answer = self._searcher.ask(question, self._limits.search_s)
         except Lost as lost:
-            self._imports.clear()
             return Verdict("not-runnable", str(lost)), None
-        files = answer["files"]
+        verdict = self._judged(finding, answer)
+        tried = "script" in answer and not verdict.is_confirmed
+        if not unimportable:
+            return verdict, None if tried else answer["files"]
+        if unimportable not in verdict.text:
+            more = f" ({unimportable}; what `{word}` needs of the module was run)"
+            verdict = replace(verdict, text=verdict.text + more)
+        return verdict, None
+
+    def _judged(self, finding: Finding, answer: dict[str, Any]) -> Verdict:
         if "reason" in answer:
-            return Verdict("not-runnable", answer["reason"]), files
+            return Verdict("not-runnable", answer["reason"])
         if "script" not in answer:
             if "proved" in answer and _is_of_values(finding):
-                return Verdict("proved", answer["proved"]), files
-            return Verdict("not-reproduced", _tried(answer)), files
-        verdict = self._confirmed(answer)
-        return verdict, files if verdict.is_confirmed else None
+                return Verdict("proved", answer["proved"])
+            return Verdict("not-reproduced", _tried(answer))
+        return self._confirmed(answer)
 
     def _where(self, path: Path) -> dict[str, str]:
         """How to import a file, in a child that has imported nothing from other folders."""
@@ -123,23 +141,41 @@ class Verifier:
         root = str(folder)
         if root != self._root:
             self._searcher.close()
-            self._imports.clear()
             self._root = root
         return {"path": str(path), "root": root, "module": module}
 
-    def _import(self, where: dict[str, str]) -> str:
-        """Why a file cannot be imported, "" where it can. A file that killed the child is not tried again."""
-        path = where["path"]
-        if path not in self._imports:
-            self._imports[path] = "import: the process died of it"
+    def _unimportable(self, path: Path, row: int) -> tuple[str, str, str]:
+        """The name of the file's around a row, why the file cannot be imported, and why what the name needs of it
+        cannot be run alone either; "" for the last ones where it can, for all three at module level.
+
+        Nothing of a file is run any more where that lost a child once, be it after a limit of time.
+        """
+        where, file, program = self._where(path), str(path), _parsed(path)
+        word = _defined(program, row)
+        if word and (never := _endless([each for each in program.body if (each.end_lineno or 0) < row])):
+            return word, never, never
+        whole = (_endless(program.body) or self._once({"do": "import", **where}, file)) if word else ""
+        if not whole:
+            return word, "", ""
+        alone = self._lost.get(file) or self._once({"do": "define", **where, "name": word}, f"{file} {word}", file)
+        if not alone or alone == whole:
+            return word, whole, alone
+        return word, whole, f"{whole}; what `{word}` needs of it: {alone}"
+
+    def _once(self, question: dict[str, Any], key: str, file: str = "") -> str:
+        """Why a child cannot do something, "" where it can. What failed is not tried again, by no child."""
+        if key not in self._failed:
             try:
-                answer = self._searcher.ask({"do": "import", **where}, self._limits.import_s)
+                answer = self._searcher.ask(question, self._limits.import_s)
             except Lost as lost:
-                reasons = {**self._imports, path: f"import: {lost}"}
-                self._imports = {each: reason for each, reason in reasons.items() if reason}
-                return self._imports[path]
-            self._imports[path] = answer.get("reason", "")
-        return self._imports[path]
+                self._failed[key] = f"import: {lost}"
+                if file:
+                    self._lost[file] = self._failed[key]
+                return self._failed[key]
+            if "reason" not in answer:
+                return ""
+            self._failed[key] = answer["reason"]
+        return self._failed[key]
 
     def _confirmed(self, answer: dict[str, Any]) -> Verdict:
         """Believe what the search found once its script fails by itself."""
@@ -158,6 +194,31 @@ class Verifier:
             tuple(answer["witness"]),
             answer["script"],
         )
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        with tokenize.open(path) as stream:
+            return ast.parse(stream.read())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _defined(program: ast.Module, row: int) -> str:
+    """The function or class at the top of a file around a row; "" where that stands at module level."""
+    try:
+        return place_of(program, Flagged(row, 1, row, 1)).qualname.split(".")[0]
+    except ValueError:
+        return ""
+
+
+def _endless(body: Sequence[ast.stmt]) -> str:
+    """Why running these statements never comes to their end, "" where nothing in their text says so."""
+    try:
+        check_goes_on(body)
+    except Unreached as error:
+        return f"import: {error}"
+    return ""
 
 
 def _is_of_values(finding: Finding) -> bool:

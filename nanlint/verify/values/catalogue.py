@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -128,11 +128,12 @@ NUMBERS = (0.0, 1.0, -1.0, 100.0)
 
 
 class Catalogue:
-    """All changes of some arguments that reach a line."""
+    """All changes of some arguments that reach a line; those whose expressions are in `fixed` stay as they are."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
+    def __init__(self, arguments: dict[str, Any], fixed: Collection[str] = ()) -> None:
         self._arguments = arguments
-        leaves = [leaf for name, value in arguments.items() for leaf in tree.leaves(value, name)]
+        every = [leaf for name, value in arguments.items() for leaf in tree.leaves(value, name)]
+        leaves = [(name, leaf) for name, leaf in every if name not in fixed]
         self._floats = [name for name, leaf in leaves if tree.is_float(leaf)]
         self._shapes = {name: leaf.shape for name, leaf in leaves if isinstance(leaf, Tensor)}
         self._integers = [name for name, leaf in leaves if isinstance(leaf, Tensor) and leaf.dtype == torch.long]

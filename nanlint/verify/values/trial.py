@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from nanlint.verify import tree
 from nanlint.verify.arguments.instances import Instance
 from nanlint.verify.arguments.names import is_label
 from nanlint.verify.calling import copied, limited, reset
-from nanlint.verify.target import Target
+from nanlint.verify.place import Place
 from nanlint.verify.trace.blame import blame
 from nanlint.verify.trace.record import Record
 from nanlint.verify.trace.recorder import Recorder
@@ -42,10 +42,20 @@ class Failure:
         return self.phase, self.op, self.exact
 
 
+class Callee(Protocol):
+    """What is called: `path` is the file of its flagged statement, which stands at `place`."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def place(self) -> Place: ...
+    def call(self, instance: Any, arguments: dict[str, Any]) -> Any: ...
+
+
 class Trials:
     """Calls of one target; `with_gradient` is False where its code does not take tensors that want one."""
 
-    def __init__(self, target: Target, instance: Instance | None) -> None:
+    def __init__(self, target: Callee, instance: Instance | None) -> None:
         self.with_gradient = True
         self.count = 0
         self.error: BaseException | None = None

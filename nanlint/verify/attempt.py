@@ -1,0 +1,86 @@
+"""Values for arguments that reach a line, until some make it fail."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from typing import Any
+
+from nanlint.verify.arguments.reach import Reached
+from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
+from nanlint.verify.values.comparison import Comparison
+from nanlint.verify.values.shrink import shrink
+from nanlint.verify.values.trial import Failure, Trials
+
+# Of processor time, as everywhere in a search: what is found does not depend on what else the machine does.
+SECONDS = 5.0
+# How long to look for arguments that make the finding itself fail, once some make its statement fail.
+FOR_EXACT_S = 1.5
+OTHER_SHAPES = 2
+Arguments = dict[str, Any]
+
+
+class Attempt:
+    """`may` says which arguments the code is meant for; `fixed` are the expressions of those that stay as found, and
+    `needed` leaves out arguments that the call has by itself.
+
+    `families` counts the calls, `arguments` are those that fail in the end.
+    """
+
+    def __init__(
+        self,
+        trials: Trials | Comparison,
+        found: Reached,
+        may: Callable[[Arguments], bool],
+        fixed: Collection[str] = (),
+        needed: Callable[[Arguments], Arguments] | None = None,
+    ) -> None:
+        self.families: Counter[str] = Counter()
+        self.arguments = found.arguments
+        self._found, self._may, self._fixed, self._needed = found, may, fixed, needed
+        self._trials = trials
+
+    def run(self) -> Failure | None:
+        """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
+        then. None too where only another part of its statement failed.
+        """
+        until = time.process_time() + SECONDS
+        self._trials.prepare(self._found.arguments)
+        for values in self._all_values():
+            if time.process_time() > until:
+                break
+            if not self._is_fair(values.arguments):
+                continue
+            self.families[values.family] += 1
+            if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
+                if failure.exact:
+                    self.arguments = self._smallest(values.arguments, failure)
+                    return self._trials.blamed(self.arguments) or failure
+                # what another part of the statement makes is no sign of this finding
+                until = min(until, time.process_time() + FOR_EXACT_S)
+        return None
+
+    def _all_values(self) -> Iterator[Values]:
+        catalogue = Catalogue(self._found.arguments, self._fixed)
+        yield from catalogue.ordinary()
+        for arguments in islice(self._found.others, OTHER_SHAPES):
+            yield from Catalogue(arguments).edges()
+        yield from catalogue.extreme()
+
+    def _is_fair(self, arguments: Arguments) -> bool:
+        return is_finite(arguments) and self._may(arguments)
+
+    def _smallest(self, arguments: Arguments, failure: Failure) -> Arguments:
+        may_be_extreme = is_extreme(arguments)
+
+        def keeps(smaller: Arguments) -> bool:
+            if not self._is_fair(smaller) or (is_extreme(smaller) and not may_be_extreme):
+                return False
+            again = self._trials.blamed(smaller)
+            return again is not None and again.signature == failure.signature
+
+        if self._needed and keeps(fewer := self._needed(arguments)):
+            arguments = fewer
+        return shrink(arguments, keeps)
