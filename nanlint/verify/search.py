@@ -56,13 +56,13 @@ def search(
     path: str,
     root: str,
     module: str,
-    alone: bool,
     start: tuple[int, int],
     end: tuple[int, int],
     foreign: list[str],
     precise: bool,
     title: str,
     name: str,
+    alone: bool = False,
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
     the number of `trials` by family, `proved` where none can fail or `unproved` where that is not known, and `script`,
