@@ -101,7 +101,8 @@ def search_path(of: Iterable[Package]) -> str:
 
 def importable(package: Package) -> list[Finding]:
     """The default findings in files that are imported from where the package is installed; some ship a second copy."""
-    return [each for each in noise.check(package).findings if module_of(Path(each.path))[0] == package.folder]
+    folder = package.folder.resolve()
+    return [each for each in noise.check(package).findings if module_of(Path(each.path))[0] == folder]
 
 
 def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:

@@ -283,3 +283,6 @@ def test_a_second_copy_in_a_wheel_does_not_count(tmp_path: Path, monkeypatch: py
         (made / "__init__.py").write_text("import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n", "utf-8")
     (finding,) = verify.importable(package)
     assert finding.path == str(package.folder / "timm" / "__init__.py")
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.setenv("NANLINT_BENCH_CACHE", str(tmp_path / "link"))
+    assert len(verify.importable(packages.Package("timm==1.0.31"))) == 1
