@@ -55,9 +55,13 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "rsub": (
         "uint8 int8 int16 int32 byte short ByteTensor CharTensor ShortTensor",
-        (r"[\w)\]] ?[-+*]=? ?[\w(]", r"\bmul_?\(", r"\bsub_?\("),
+        (
+            (r"(?:int(?:8|16|32)\b|\.(?:byte|short)\(\)|(?:Byte|Char|Short)Tensor)[\s\S]*"
+            r"(?: - | \*=? | -= |\.mul_?\(|\.sub_?\()"),
+            r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
+        ),
     ),
-    "add": ("", (r"bfloat16", r"\b\d{8}")),
+    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\b\d{8}")),
     # what cancels without a logarithm, an exponential or a root in it
     "sub": (
         "mean nanmean sum cos cosh",
