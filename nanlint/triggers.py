@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
+from nanlint.signs import SITES
 
 if TYPE_CHECKING:
     from nanlint.rule import Rule
@@ -40,67 +41,6 @@ IN_HALF = frozenset(
 NORMALISING = frozenset(
     "layer_norm batch_norm group_norm rms_norm normalize cosine_similarity gaussian_nll_loss".split()
 )
-# by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
-# that start with a literal are found fast, an alternation is not.
-SITES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lt": ("", ("<",)),
-    "gt": ("", ("(?<!-)>",)),
-    "identity-test": (
-        "nan NaN NAN",
-        (
-            r"[!=]=[^\n]*(?i:nan)\b", r"(?i:\bnan)\W*?[!=]=", r"(?i:\bnan)\W* (?:not )?in\b",
-            r"\b(?:is|in)\b[^\n]*(?i:\bnan)\b", r"\b(?:eq|ne|isin|not_equal)\([^\n]*(?i:\bnan)\b",
-            r"^\s*\w+ = (?:float\(|\w+\.)?\W?(?i:nan)\W*$",
-        ),
-    ),
-    "rsub": (
-        "uint8 int8 int16 int32 byte short ByteTensor CharTensor ShortTensor",
-        (
-            (r"(?:int(?:8|16|32)\b|\.(?:byte|short)\(\)|(?:Byte|Char|Short)Tensor)[\s\S]*"
-            r"(?: - | \*=? | -= |\.mul_?\(|\.sub_?\()"),
-            r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
-        ),
-    ),
-    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\b\d{8}")),
-    # what cancels without a logarithm, an exponential or a root in it
-    "sub": (
-        "mean nanmean sum cos cosh",
-        (
-            r"-\s*[\w.]+(?:\([^()\n]*\))?\s*(?:\*\* ?2|\.pow\(2|\.square\()", r"-\s*([\w.]+(?:\(\))?)\s*\*\s*\1",
-            r"-\s*\w*\.?square\(", r"\bcosh?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",
-            r"\b1(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"\bsub_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
-        ),
-    ),
-    "training-step": (
-        "",
-        (
-            r"\.step\(", r"backward\(", r"def training_step\b", r"register_hook\(", r"backward_hook\(", r"grad_hook\(",
-            r"Trainer\(", r"clip_\w*grad", r"grad\w*_clip", r"optimizer_step\(",
-        ),
-    ),
-    "optimizer": (
-        "", (r"optim\.\w*\(", r"SGD\w*\(", r"Ada\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
-    ),
-    # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
-    "complex-backward": (
-        "",
-        (
-            r"\.backward\(", r"(?<![A-Za-z])(?:[Cc]omplex|polar)", r"cfloat", r"cdouble", r"fft", r"\d[jJ]\b",
-            r"\bself\.\w+\(", r"(?<![A-Za-z])(?i:act|loss|criterion|model|net)\w*\(",
-        ),
-    ),
-    "normal": ("normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
-    # modules are called by names of their own, `self.attend(scores)`: what they are given shows
-    "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=", r"tri[ul]\(")),
-    "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
-    "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
-    # casts to half; what is made in half or computed under autocast says so too
-    "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
-    "module-made": ("eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),
-    # of gradients; elsewhere it is the cure that somebody chose
-    "nan_to_num": ("nan_to_num nan_to_num_", (r"\.grad\b",)),
-    "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
-}  # fmt: skip
 WORD = re.compile(r"[A-Za-z]\w*")
 APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
 LOOPS = frozenset(("for", "while"))

@@ -58,8 +58,8 @@ def integer_overflow(site: Site) -> Iterator[Report]:
     ## Known limits
 
     It speaks where the format is known, and either the numbers are, or two tensors of `uint8` are subtracted, or one is
-    multiplied. Sums of such tensors, `int8` and `int16` of which nothing is known give a `possible` finding. What only
-    the number of elements makes large is not seen.
+    multiplied. `int8` and `int16` of which nothing is known give a `possible` finding. Sums alone, which masks of
+    `uint8` have too, are not looked at, and what only the number of elements makes large is not seen.
     """
     left, right = site.operand("input"), site.operand("other")
     dtype = site.result.dtype
