@@ -46,17 +46,17 @@ from nanlint.interval import (
 from nanlint.ops import DTYPES, LOSSES, ops_on_complex
 from nanlint.ops.names import torch_names
 from nanlint.rule import rule
-from nanlint.site import Report, Site, ancestry
+from nanlint.site import Proposal, Report, Site, ancestry
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 
 __all__ = [
     "ABOVE_MINUS_ONE", "CERTAIN", "COMPARISONS", "DTYPES", "FINITE", "FINITE_NONNEGATIVE", "INF", "LIKELY",
-    "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT", "UNIT",
-    "ZERO", "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place", "Report",
-    "Site", "Training", "Value", "ancestry", "are_slices_of_one", "complement_of", "complex_origin", "covered",
-    "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled", "is_flat_at", "is_one",
-    "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing", "lowest", "moments_of",
-    "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of", "strip_views",
-    "torch_names", "unguarded", "vanishes",
+    "LOSSES", "NONNEGATIVE", "NONZERO", "ONE", "OVERFLOWING", "POSITIVE", "POSSIBLE", "REAL", "SYMMETRIC_UNIT",
+    "UNIT", "ZERO", "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place",
+    "Proposal", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one", "complement_of",
+    "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
+    "is_flat_at", "is_one", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing",
+    "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of",
+    "strip_views", "torch_names", "unguarded", "vanishes",
 ]  # fmt: skip

@@ -260,14 +260,30 @@ class Site:
 
     def fix(
         self, title: str, at: Operand | Place, template: str, *, safe: bool = False, **operands: Operand
-    ) -> Proposal:
-        """Propose to replace an operand, or what stands at a place, by a template.
+    ) -> tuple[Proposal, ...]:
+        """Propose to replace an operand, or what stands at a place, by a template; nothing where no tensors are.
 
-        A template is Python in which the names of `operands` stand for their code, `like_x` for something short of the
-        dtype of `x`, and `torch`, `F` and `math` for these modules. `safe`: value and gradient stay on benign input.
+        A template is Python in which the names of `operands` stand for their code, `tiny(x)`, `eps(x)` and `lowest(x)`
+        for these constants of the dtype of `x`, and `torch`, `F` and `math` for these modules. `safe`: value and
+        gradient stay what they are on benign input.
         """
+        if not all(self.is_tensor(operand.value) and not operand.value.is_complex for operand in operands.values()):
+            return ()
         place = self.place._replace(node=at.node) if isinstance(at, Operand) else at
-        return Proposal(title, place, template, operands, "safe" if safe else "unsafe")
+        return (Proposal(title, place, template, operands, "safe" if safe else "unsafe"),)
+
+    def give(self, keyword: str, value: str) -> tuple[Proposal, ...]:
+        """Propose to pass a keyword to the function of torch that is called here."""
+        title = f"Give {keyword}={value}"
+        return (Proposal(title, self.place, f"{self.op}({keyword}={value})", {}, "unsafe"),)
+
+    def kept_from_zero(self, x: Operand) -> tuple[Proposal, ...]:
+        """Propose to put a small number, or 1 in the place of a count, where a divisor is 0."""
+        # what a caller passes in says nothing of the others
+        if x.value.range is not None and x.value.range.lo >= 0 and not self.calls:
+            least = "1" if x.value.is_integral else "eps(x)"
+            return self.fix("Clamp the divisor to a positive minimum", x, f"x.clamp_min({least})", x=x)
+        return self.fix("Replace the zeros of the divisor", x, "x.masked_fill(x == 0, eps(x))", x=x)
 
 
 def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:

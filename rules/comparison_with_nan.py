@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, Report, Site, Value, rule, strip_views
+from nanlint.api import CERTAIN, LIKELY, Proposal, Report, Site, Value, rule, strip_views
 
 FILLED = frozenset({"tensor", "as_tensor", "full", "full_like", "new_full", "new_tensor", "scalar_tensor"})
 FILLERS = ("fill_value", "data", "s", "input")
@@ -40,6 +40,10 @@ def comparison_with_nan(site: Site) -> Iterator[Report]:
     # run: has_nan(torch.tensor([1.0, float("nan")]))
     ```
 
+    ## Fix safety
+
+    Unsafe: the test becomes true for nan, as was meant.
+
     ## Known limits
 
     A tensor of which some elements are nan and others are not is taken for what it is compared with on purpose. A test
@@ -59,7 +63,13 @@ def comparison_with_nan(site: Site) -> Iterator[Report]:
         f"`{site.show(site.node)}` is always {outcome}, for nan as well, because nan equals nothing: use torch.isnan, "
         "or math.isnan of a number",
         at=site.place,
+        fixes=_test(site) if site.op == "eq" else (),
     )
+
+
+def _test(site: Site) -> tuple[Proposal, ...]:
+    one, two = site.operands["input"], site.operands["other"]
+    return site.fix("Use torch.isnan", site.place, "torch.isnan(x)", x=two if _is_nan(one.value) else one)
 
 
 def _is_nan(value: Value) -> bool:

@@ -35,6 +35,10 @@ def ctc_loss_of_short_input(site: Site) -> Iterator[Report]:
     # run: loss(torch.zeros(2, 1, 3, requires_grad=True).log_softmax(-1), torch.tensor([[1, 2, 1]]), (2,), (3,))
     ```
 
+    ## Fix safety
+
+    Unsafe: what was infinite counts as 0.
+
     ## Known limits
 
     Whether the data was filtered by length before is not seen. Where the loss is repaired or tested for being finite
@@ -49,4 +53,5 @@ def ctc_loss_of_short_input(site: Site) -> Iterator[Report]:
         LIKELY,
         "`ctc_loss` is inf with a nan gradient where an input is too short for its target: give zero_infinity=True",
         at=site.place,
+        fixes=site.give("zero_infinity", "True"),
     )

@@ -100,6 +100,10 @@ def distribution_parameter_at_border(site: Site) -> Iterator[Report]:
     # run: Policy()(torch.ones(1, 1), torch.zeros(1, 1))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes parameters below the eps of the dtype.
+
     ## Known limits
 
     A parameter that is an argument, or comes from what is not in view, gives a `possible` finding. Probabilities of
@@ -189,6 +193,9 @@ def _parameter(
         min(confidence, limit),
         f"{what} must be in {domain}, which `{shown}` can leave{why}; that {_fails(site)}: {cure}",
         at=at,
+        fixes=site.fix("Clamp it to a positive minimum", at, "x.clamp_min(eps(x))", x=at)
+        if isinstance(at, Operand) and domain.lo == 0
+        else (),
     )
 
 

@@ -51,6 +51,10 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     # run: masked_mean(torch.ones(3, requires_grad=True), torch.zeros(3))
     ```
 
+    ## Fix safety
+
+    Unsafe: a divisor of 0 becomes the eps of its dtype, or 1 if it is a count; one that cannot be negative is clamped.
+
     ## Known limits
 
     A divisor of which nothing is known gives a `possible` finding at most. Python numbers raise and are left alone. A
@@ -93,6 +97,7 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
         at=site.place,
         covers=inner,
+        fixes=site.kept_from_zero(x),
     )
 
 

@@ -55,6 +55,10 @@ def entropy_gradient_at_zero(site: Site) -> Iterator[Report]:
     # run: consistency(torch.tensor([0.0, 200.0], requires_grad=True), torch.tensor([0.0, 1.0]))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes numbers below the smallest normal one of the dtype.
+
     ## Known limits
 
     Silent where no gradient flows, and behind relu, which lets none through at 0. The target of a kl_div that a caller
@@ -79,6 +83,9 @@ def entropy_gradient_at_zero(site: Site) -> Iterator[Report]:
         f"`{site.op}` has {slope} gradient where `{site.show(x)}` is {where}, which it can be"
         f"{site.because(x.value)}: {CURES[site.op]}",
         at=x,
+        fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x)
+        if site.op != "xlog1py"
+        else (),
     )
 
 

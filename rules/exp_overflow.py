@@ -1,8 +1,10 @@
+import math
 from collections.abc import Iterator
 
 from nanlint.api import (
     LIKELY,
     Application,
+    Proposal,
     Report,
     Site,
     Value,
@@ -66,6 +68,11 @@ def exp_overflow(site: Site) -> Iterator[Report]:
     # run: Gaussian()(torch.ones(1, 1))
     ```
 
+    ## Fix safety
+
+    A stable form (softmax, softplus, logsumexp) is safe. Otherwise unsafe: a clamp at nine tenths of the exponent that
+    the dtype holds changes what is beyond.
+
     ## Known limits
 
     What a function of the file passes speaks for itself: an argument is taken to grow only where no call in view leads
@@ -98,8 +105,15 @@ def exp_overflow(site: Site) -> Iterator[Report]:
         message,
         at=place,
         covers=covers,
+        fixes=_limited(site) if exponential is None and site.op == "exp" else (),
         defect=("exp", x.ident),
     )
+
+
+def _limited(site: Site) -> tuple[Proposal, ...]:
+    """Below the limit by so much that a sum of some such exponentials is finite as well."""
+    x = site.input
+    return site.fix("Clamp it from above", x, f"x.clamp(max={math.floor(0.9 * exp_limit(x.value.dtype))})", x=x)
 
 
 def _written_out(site: Site) -> tuple[Value | None, str]:

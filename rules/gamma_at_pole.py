@@ -38,6 +38,10 @@ def gamma_at_pole(site: Site) -> Iterator[Report]:
     # run: dirichlet_normaliser(torch.tensor([-1.0, 2.0], requires_grad=True))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes numbers within the eps of the dtype of the pole, and those beyond it.
+
     ## Known limits
 
     A float of either sign, such as the output of a network, hits a pole by chance only and gives a `possible` finding.
@@ -57,11 +61,13 @@ def gamma_at_pole(site: Site) -> Iterator[Report]:
     lies = (
         f"lies in {x.value.range}{site.because(x.value)}" if x.value.range is not None else "has no known lower bound"
     )
+    above = f"{domain.lo:g} + " if domain.lo else ""
     least = f"{domain.lo:g} + 1e-6" if domain.lo else "1e-6"
     yield site.report(
         confidence,
         f"`{site.op}` is {site.unmet[0].outside}, and `{site.show(x)}` {lies}: clamp it to at least {least}",
         at=x,
+        fixes=site.fix("Clamp it to a positive minimum", x, f"x.clamp_min({above}eps(x))", x=x),
     )
 
 

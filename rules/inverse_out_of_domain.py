@@ -14,6 +14,12 @@ CURES = {
     "ndtri": "clamp it to [{0}, 1 - {0}]",
 }
 # what differs from 1 when it is taken from it
+INSIDE = "x.clamp(eps(x) - 1, 1 - eps(x))"
+LIMITED = {
+    "acos": INSIDE, "asin": INSIDE, "atanh": INSIDE, "erfinv": INSIDE, "acosh": "x.clamp_min(1 + eps(x))",
+    "logit": "x.clamp(eps(x), 1 - eps(x))",
+}  # fmt: skip
+"""What keeps a number inside, and at a slope that the dtype holds."""
 GAPS = {"float16": "1e-3", "bfloat16": "1e-2"}
 INVERSES = {"logit": "sigmoid", "atanh": "tanh", "erfinv": "erf", "ndtri": "ndtr"}
 
@@ -54,6 +60,10 @@ def inverse_out_of_domain(site: Site) -> Iterator[Report]:
     # run: angle(torch.tensor([1.0, 0.0], requires_grad=True), torch.tensor([2.0, 0.0]))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes numbers within the eps of the dtype of the border, and those beyond it.
+
     ## Known limits
 
     A value of which nothing is known, or that was scaled by a number just below 1, gives a `possible` finding at most.
@@ -84,7 +94,9 @@ def inverse_out_of_domain(site: Site) -> Iterator[Report]:
         gives = f"of infinite slope at {' and '.join(f'{end:g}' for end in ends)}"
     else:
         return
-    yield site.report(confidence, f"`{site.op}` is {gives}, and `{site.show(x)}` {_lies(site, x.value)}: {cure}", at=x)
+    message = f"`{site.op}` is {gives}, and `{site.show(x)}` {_lies(site, x.value)}: {cure}"
+    clamped = site.fix("Clamp it inside of the domain", x, LIMITED[site.op], x=x) if site.op in LIMITED else ()
+    yield site.report(confidence, message, at=x, fixes=clamped)
 
 
 def _lies(site: Site, value: Value) -> str:

@@ -47,6 +47,10 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     # run: entropy(torch.tensor([0.0, 1.0], requires_grad=True))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes numbers below the smallest normal one of the dtype, negative ones among them.
+
     ## Known limits
 
     A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most.
@@ -71,4 +75,5 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
         at=x,
         # an exponential that is taken from 1 leaves the domain long before it overflows
         covers=(taken.made_by,) if taken is not None and taken.op == "exp" and taken.made_by is not None else (),
+        fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
     )

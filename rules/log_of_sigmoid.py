@@ -50,6 +50,10 @@ def log_of_sigmoid(site: Site) -> Iterator[Report]:
     # run: nonsaturating_loss(torch.tensor([17.0], requires_grad=True))
     ```
 
+    ## Fix safety
+
+    Safe: value and gradient are the same where the sigmoid does not round to 0 or 1.
+
     ## Known limits
 
     Where both halves of a binary cross entropy are there, manual-bce-without-clamp speaks instead.

@@ -49,6 +49,10 @@ def log_of_softmax(site: Site) -> Iterator[Report]:
     # run: cross_entropy(torch.tensor([[0.0, 200.0]], requires_grad=True), torch.tensor([[0.0, 1.0]]))
     ```
 
+    ## Fix safety
+
+    Safe: value and gradient are the same where the softmax does not underflow.
+
     ## Known limits
 
     Logits that are random numbers or trained from zero stand for others: what is known of them here is not believed.

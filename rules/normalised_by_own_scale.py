@@ -58,6 +58,10 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
     # run: standardise(torch.ones(4, requires_grad=True))
     ```
 
+    ## Fix safety
+
+    `F.normalize` is safe. Otherwise unsafe: a divisor of 0 becomes the eps of its dtype.
+
     ## Known limits
 
     With an eps the rule says no more, although `std` of one sample stays `nan`: of that `spread-of-one-sample` speaks.
@@ -89,6 +93,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
         at=site.place,
         # the infinite slope of a root at zero, or a single sample, is the same defect
         covers=_roots(below),
+        fixes=site.kept_from_zero(site.operands["other"]),
     )
 
 

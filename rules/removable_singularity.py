@@ -44,6 +44,10 @@ def removable_singularity(site: Site) -> Iterator[Report]:
     # run: rotation_coefficient(torch.zeros(1, requires_grad=True))
     ```
 
+    ## Fix safety
+
+    A function that has the limit is safe. Otherwise unsafe: a divisor of 0 becomes the eps of its dtype.
+
     ## Known limits
 
     What vanishes by cancellation of more than two terms, such as `(x - sin(x)) / x**3`, is found by its `sin`.
@@ -64,6 +68,7 @@ def removable_singularity(site: Site) -> Iterator[Report]:
         f"has a limit there: use {cure}, and `where` on the divisor",
         at=site.place,
         covers=cancelling,
+        fixes=site.kept_from_zero(site.operands["other"]),
     )
 
 

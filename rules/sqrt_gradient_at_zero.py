@@ -51,6 +51,10 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     # run: rmse(torch.ones(3, requires_grad=True), torch.ones(3))
     ```
 
+    ## Fix safety
+
+    A norm in the place of a root of squares is safe. Otherwise unsafe: the clamp changes numbers next to 0.
+
     ## Known limits
 
     Silent where no gradient flows: under `no_grad`, on detached or integer tensors, where the result is used by
@@ -81,6 +85,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
         f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{site.because(x.value)}: "
         "its gradient is then inf or nan; add an eps inside of the root",
         at=site.place,
+        fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
     )
 
 
@@ -111,4 +116,7 @@ def _hypot(site: Site) -> Iterator[Report]:
         f"`hypot` has a nan gradient where both `{first}` and `{second}` are 0: use the root of the sum of their "
         "squares and an eps",
         at=site.place,
+        fixes=site.fix(
+            "Add an eps to the squares", site.place, "torch.sqrt(x**2 + y**2 + tiny(x))", x=sides[0], y=sides[1]
+        ),
     )

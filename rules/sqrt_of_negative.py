@@ -34,6 +34,10 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
     # run: spread(torch.full((1000,), 1000.7, requires_grad=True))
     ```
 
+    ## Fix safety
+
+    Unsafe: the clamp changes numbers below the smallest normal one of the dtype, negative ones among them.
+
     ## Known limits
 
     A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most. A power whose
@@ -74,6 +78,7 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
         confidence,
         f"{what} is nan below 0, and `{site.show(x)}` {lies}: clamp it to a positive minimum first",
         at=x,
+        fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
     )
 
 

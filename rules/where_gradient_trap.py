@@ -63,6 +63,10 @@ def where_gradient_trap(site: Site) -> Iterator[Report]:
     # run: safe_log(torch.tensor([0.0, 1.0], requires_grad=True))
     ```
 
+    ## Fix safety
+
+    `where` on the input is safe: value and gradient of the elements that are kept are the same.
+
     ## Known limits
 
     Silent where no gradient can flow: under `no_grad`, on detached or integer tensors, where only `item()` uses the

@@ -49,7 +49,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards")]
+    "module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes")]
 )
 def test_help_runs(module: str) -> None:
     done = run_module(module, "--help")

@@ -198,8 +198,10 @@ def test_a_fix_that_brings_another_finding_is_refused() -> None:
     # the root of a sum of two squares has the same slope as the hypotenuse
     text = f"{HEAD}def f(x: torch.Tensor, y: torch.Tensor):\n    return torch.sqrt(x * x + y * y)\n"
     offered = fixed(text, "offer")
-    assert [finding.fixes for finding in offered.findings] == [()]
-    assert after(text, "unsafe") == text
+    assert [fix.title for finding in offered.findings for fix in finding.fixes] == [
+        "Clamp it to the smallest positive number"
+    ]
+    assert after(text) == text
 
 
 def test_fixes_within_each_other_are_made_one_after_the_other() -> None:

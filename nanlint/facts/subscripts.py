@@ -71,7 +71,8 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
     if masks:
         picked = repair(frame, selected(frame.env, value, picked, masks[0]), node, mask=masks[0])
         empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
-        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
+        selection = picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
+        return frame.keep(selection, {"input": base, "mask": Operand(masks[0], _only(node))})
     chosen = next((i for i in indices if i.maybe_empty), None)
     if chosen is not None:
         places = strip_views(chosen)
@@ -81,6 +82,13 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
         empty = not emptiness.selects_some(frame.env, chosen)
         return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, chosen))
     return picked.but(alternatives=())
+
+
+def _only(node: cst.CSTNode) -> cst.CSTNode:
+    """The index, where there is one."""
+    indices = node.slice if isinstance(node, cst.Subscript) else ()
+    only = indices[0].slice if len(indices) == 1 else None
+    return only.value if isinstance(only, cst.Index) else node
 
 
 def _is_about(value: Value, condition: Value | None, depth: int = 3) -> bool:

@@ -8,12 +8,10 @@ from collections.abc import Collection, Sequence
 from nanlint.fixes.code import FUNCTIONS, LOOPS, SCOPES, Code
 
 # builtins that leave what they are given as it is
-READERS = frozenset(
-    "abs bool float int isinstance len max min print range repr str sum tuple type zip enumerate".split()
-)
+READERS = frozenset("abs bool float int isinstance len max min range repr str sum tuple type zip enumerate".split())
 PLAIN = (
-    ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Compare,
-    ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.keyword, ast.Call,
+    ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp,
+    ast.Compare, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.keyword, ast.Call,
 )  # fmt: skip
 
 
@@ -27,7 +25,8 @@ class Flow:
     def is_plain(self, node: ast.expr) -> bool:
         """Names, attributes, numbers and pure operations on them: it may be evaluated twice, or not at all."""
         return all(
-            isinstance(part, PLAIN) and (part in self.pure or not isinstance(part, ast.Call)) for part in ast.walk(node)
+            isinstance(part, PLAIN) and (part in self.pure or not isinstance(part, ast.Call) or _reads(part))
+            for part in ast.walk(node)
         )
 
     def is_cheap(self, node: ast.expr) -> bool:
@@ -91,7 +90,7 @@ class Flow:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name.endswith("_") and not name.endswith("__"):
             return True
-        if node in self.pure or (isinstance(node.func, ast.Name) and name in READERS):
+        if node in self.pure or _reads(node):
             return False
         given = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
         return has_attributes or bool(given & names)
@@ -121,6 +120,10 @@ class Flow:
         ends = (at.lineno, at.col_offset)
         ahead = [n for n in ast.walk(last) if isinstance(n, ast.Call) and (n.lineno, n.col_offset) < ends]
         return all(n in self.pure or self.code.within(at, n) for n in ahead)
+
+
+def _reads(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in READERS
 
 
 def assigned(statement: ast.stmt) -> str | None:

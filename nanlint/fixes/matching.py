@@ -27,6 +27,7 @@ TESTS: dict[str, Callable[[Value], bool]] = {
     "number": lambda value: value.number is not None or (value.kind == "number" and not value.hazards),
     "literal": lambda value: value.number is not None,
     "tensor": lambda value: value.kind == "tensor",
+    "masking": lambda value: value.number is not None and value.number <= -1e3,
     "nonnegative": lambda value: value.range is not None and value.range.lo >= 0,
 }
 INDEX = ("input", "mask")

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Edit, Fix
 from nanlint.fixes.code import Code
+from nanlint.fixes.edits import merged
 from nanlint.fixes.flow import Flow, assigned
 from nanlint.fixes.matching import Match, applications
 from nanlint.fixes.rewriting import Rewriting, of_template
 from nanlint.fixes.stable import rewritings
-from nanlint.fixes.writing import Unwritable, replacement
+from nanlint.fixes.writing import Unwritable, last_name, replacement, with_keyword
 from nanlint.ops import TABLE
 from nanlint.source.lex import TOKEN
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Applied, Place, Session
     from nanlint.facts.value import Operand
-    from nanlint.site import Report, Site
+    from nanlint.site import Proposal, Report, Site
     from nanlint.source import nodes as cst
 
 MAX_FIXES = 3
@@ -47,6 +48,7 @@ class Proposals:
     def __init__(self, session: Session) -> None:
         self.source = session.source
         self.made = session.applied or {}
+        self.tensors = session.tensors
 
     @cached_property
     def code(self) -> Code:
@@ -77,9 +79,16 @@ class Proposals:
         for found in fitting:
             self._add(fixes, found.rewriting, found.root.place, found.match.names, found.match.used)
         for proposal in report.fixes:
-            names = {name: (operand,) for name, operand in proposal.operands.items()}
+            if not proposal.operands:
+                self._add_keyword(fixes, proposal)
+                continue
             rewriting = of_template(proposal.template, proposal.applicability, proposal.title)
-            self._add(fixes, rewriting, proposal.place, names, ())
+            own: list[Fix] = []
+            for place, operands in self._alike(site, proposal):
+                self._add(own, rewriting, place, {name: (operand,) for name, operand in operands.items()}, ())
+            if own:
+                edits = merged([fix.edits for fix in own])
+                fixes.append(replace(own[0], edits=edits))
         return tuple(fixes[:MAX_FIXES])
 
     def _add(
@@ -97,6 +106,28 @@ class Proposals:
         if fix not in fixes:
             fixes.append(fix)
 
+    def _alike(self, site: Site, proposal: Proposal) -> Iterator[tuple[Place, Mapping[str, Operand]]]:
+        """The place of a proposal, and those where the same is done to the same value: it is one defect."""
+        yield proposal.place, proposal.operands
+        for name, operand in site.operands.items():
+            if operand.node is not proposal.place.node or list(proposal.operands.values()) != [operand]:
+                continue
+            seen = {operand.node}
+            for applied in self.made.values():
+                twin = applied.operands.get(name) if applied.op == site.op else None
+                if twin is not None and twin.node not in seen and twin.value.ident == operand.value.ident:
+                    seen.add(twin.node)
+                    yield applied.place._replace(node=twin.node), dict.fromkeys(proposal.operands, twin)
+
+    def _add_keyword(self, fixes: list[Fix], proposal: Proposal) -> None:
+        """The call that the proposal is for, with another keyword, where its function is called by its own name."""
+        wanted = ast.parse(proposal.template, mode="eval").body
+        call = self._expression(proposal.place)
+        if isinstance(wanted, ast.Call) and isinstance(call, ast.Call) and last_name(call) == last_name(wanted):
+            edit = with_keyword(self.code, call, wanted.keywords[0])
+            if edit is not None:
+                fixes.append(Fix(proposal.title, proposal.applicability, (edit,)))
+
     def _search(self) -> Iterator[Found]:
         by_node: dict[int, list[Applied]] = {}
         for applied in self.made.values():
@@ -104,10 +135,14 @@ class Proposals:
         for same in by_node.values():
             for rewriting in rewritings(same[0].op):
                 ways = [list(applications(rewriting.pattern, applied, self.made, Match())) for applied in same]
-                first = next(iter(ways[0]), None)
+                first = next(iter(ways[0]), None) if self._is_tensor(same[0]) else None
                 # a loop may run the same code on values that were made in several ways
                 if first is not None and all(any(_alike(first, way) for way in each) for each in ways[1:]):
                     yield Found(rewriting, same[0], first)
+
+    def _is_tensor(self, applied: Applied) -> bool:
+        value = applied.result
+        return value.kind == "tensor" or value.ident in self.tensors or not self.tensors.isdisjoint(value.tensor_if)
 
     def _fix(
         self,
@@ -158,11 +193,20 @@ class Proposals:
             raise Unwritable("a part of it is no expression")
         if not isinstance(node, ast.Call):
             return
+        if self._is_foreign(node.func):
+            raise Unwritable("it works on arrays or numbers")
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         first = applied.operands.get("input")
         is_method = first is not None and self._of_node(applied.place, first.node) is getattr(node.func, "value", None)
         if name.endswith("_") or len(node.args) + len(node.keywords) + is_method > len(applied.operands):
             raise Unwritable("it is called in a way of its own")
+
+    def _is_foreign(self, function: ast.expr) -> bool:
+        """A function of numpy, math or another module that is no part of torch."""
+        while isinstance(function, ast.Attribute):
+            function = function.value
+        home = self.source.index.imports.get(function.id, "torch") if isinstance(function, ast.Name) else "torch"
+        return home.partition(".")[0] != "torch"
 
     def _place_of(
         self, operands: tuple[Operand, ...], place: Place, target: ast.expr, moved: list[ast.stmt]

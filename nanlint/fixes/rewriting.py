@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Applicability = Literal["safe", "unsafe"]
+FORMATS = {"tiny": "tiny", "eps": "eps", "lowest": "min"}
+"""What a template may ask of the dtype of an operand, as `tiny(x)`: the fields of `torch.finfo`."""
+ASKED = re.compile(rf"\b({'|'.join(FORMATS)})\((\w+)\)")
 ARROWS: dict[str, Applicability] = {" -> ": "safe", " ~> ": "unsafe"}
 
 
@@ -27,7 +31,7 @@ def read(text: str) -> Rewriting:
     """`PATTERN -> TEMPLATE`, or with `~>` where values near the border change."""
     arrow = next(arrow for arrow in ARROWS if arrow in text)
     pattern, template = text.split(arrow)
-    return Rewriting(_expression(pattern), _expression(template), ARROWS[arrow])
+    return Rewriting(_expression(pattern), _template(template), ARROWS[arrow])
 
 
 def read_all(lines: Iterable[str]) -> list[Rewriting]:
@@ -37,7 +41,11 @@ def read_all(lines: Iterable[str]) -> list[Rewriting]:
 @functools.cache
 def of_template(template: str, applicability: Applicability, title: str) -> Rewriting:
     """What a rule proposes for an expression that it names."""
-    return Rewriting(ast.Name("target"), _expression(template), applicability, title)
+    return Rewriting(ast.Name("target"), _template(template), applicability, title)
+
+
+def _template(text: str) -> ast.expr:
+    return _expression(ASKED.sub(lambda asked: f"torch.finfo(like_{asked[2]}.dtype).{FORMATS[asked[1]]}", text))
 
 
 def _expression(text: str) -> ast.expr:

@@ -9,6 +9,7 @@ from nanlint.finding import Edit
 from nanlint.fixes.code import Code
 from nanlint.fixes.imports import named
 from nanlint.fixes.matching import is_optional
+from nanlint.source.lex import TOKEN
 
 ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.JoinedStr)
 # an expression of any kind may stand there as it is
@@ -18,6 +19,10 @@ OPEN = (
 )  # fmt: skip
 PREFIXES = {"F": "torch.nn.functional", "torch": "torch", "math": "math"}
 """The modules that a template may name, by the names that it gives them."""
+
+
+BUILTINS = frozenset({"max"})
+"""What a template may call as it is."""
 
 
 class Unwritable(Exception):
@@ -121,6 +126,10 @@ class _Writer:
     def _argument(self, name: str) -> str:
         if name in PREFIXES and name not in self.texts:
             return self._named(PREFIXES[name])
+        if name in BUILTINS and name not in self.texts and name not in self.code.stores(self.code.tree):
+            return name
+        if name not in self.texts:
+            raise Unwritable(f"{name} is not at hand")
         return self.texts[name]
 
     def _named(self, dotted: str) -> str:
@@ -152,3 +161,25 @@ def _outside(text: str) -> str:
         if depth == 0:
             kept.append(character)
     return "".join(kept)
+
+
+def last_name(call: ast.Call) -> str:
+    """`ctc_loss` of `torch.nn.functional.ctc_loss(...)`."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def with_keyword(code: Code, call: ast.Call, keyword: ast.keyword) -> Edit | None:
+    """The edit that passes a keyword; None where others are passed in a way that hides which they are."""
+    value = ast.unparse(keyword.value)
+    if any(k.arg is None for k in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args):
+        return None
+    for given in call.keywords:
+        if given.arg == keyword.arg:
+            return code.edit(*code.range(given.value), value)
+    end = code.range(call)[1] - 1
+    last = [*call.args, *(k.value for k in call.keywords)]
+    if not last:
+        return code.edit(end, end, f"{keyword.arg}={value}")
+    after = code.range(last[-1])[1]
+    rest = TOKEN.sub(lambda token: "" if token.lastgroup == "comment" else token[0], code.source.text[after:end])
+    return code.edit(end, end, f"{' ' if ',' in rest else ', '}{keyword.arg}={value}")
