@@ -84,7 +84,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
     return picked.but(alternatives=())
 
 
-def _only(node: cst.CSTNode) -> cst.CSTNode:
+def _only(node: cst.Node) -> cst.Node:
     """The index, where there is one."""
     indices = node.slice if isinstance(node, cst.Subscript) else ()
     only = indices[0].slice if len(indices) == 1 else None
