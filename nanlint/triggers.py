@@ -31,15 +31,11 @@ MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
 MASKS = ("masked_fill", "finfo", "_mask")
 # the first letters stand in front of what has to be before them: text is searched for them alone, which is fast
 INFINITIES = tuple(re.compile(rf"{inf}(?<=\b{inf})(?:ty|inity)?\b") for inf in ("inf", "Inf"))
-# hazards in half precision alone, which has signs of its own
+# hazards in half precision alone, or with an eps of 0, which have signs of their own
 IN_HALF = frozenset(
     """tensor as_tensor scalar_tensor new_tensor arange full full_like new_full fill fill_
     index_fill masked_fill clamp clamp_min clamp_max hardtanh threshold pad rsub mean nanmean nansum normalize
-    cosine_similarity""".split()
-)
-# nor these, unless they are told to do without an eps
-NORMALISING = frozenset(
-    "layer_norm batch_norm group_norm rms_norm normalize cosine_similarity gaussian_nll_loss".split()
+    cosine_similarity layer_norm batch_norm group_norm rms_norm gaussian_nll_loss""".split()
 )
 WORD = re.compile(r"[A-Za-z]\w*")
 APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
@@ -103,7 +99,7 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     words: set[str] = set()
     quiet = SILENT | LAYERS
     if "complex-backward" not in listened:
-        quiet |= IN_HALF | NORMALISING if masks else IN_HALF | NORMALISING | MASKABLE
+        quiet |= IN_HALF if masks else IN_HALF | MASKABLE
     for op in LINES:
         if op.name in listened - quiet:
             words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)

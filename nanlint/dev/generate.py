@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nanlint import engine, packs
+from nanlint.dev.plots import PLOTS, render
+from nanlint.dev.svg import is_alike
 from nanlint.finding import Confidence
 from nanlint.rule import Rule
 
 CURE = "To rewrite the generated files run: python -m nanlint.dev bless"
 NOTE = "<!-- Generated from the docstrings in rules/ by `python -m nanlint.dev bless`. -->\n"
 OUTPUT = re.compile(r"(<!-- output of: nanlint (.+?) -->\n\n```text\n).*?(```\n)", re.DOTALL)
+SAID = re.compile(r": (\w+) \[(\w+)\] ")
 SOURCE = re.compile(r"(<!-- source of: (.+?) -->\n\n```python\n).*?(```\n)", re.DOTALL)
 
 
@@ -26,21 +29,31 @@ def stale(root: Path) -> dict[Path, str | None]:
     """The generated files below `root` that differ from what they should hold, with that; None: should not exist."""
     rules = packs.load()
     wanted: dict[Path, str | None] = dict(_files(root, rules))
-    for page in (root / "docs" / "rules").glob("*.md"):
-        wanted.setdefault(page, None)
-    return {path: content for path, content in wanted.items() if _content(path) != content}
+    for page in (root / "docs" / "rules").glob("*"):
+        if page.suffix == ".md" or page.stem not in PLOTS:
+            wanted.setdefault(page, None)
+    return {path: content for path, content in wanted.items() if not _is_fresh(path, content)}
 
 
-def _content(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+def _is_fresh(path: Path, content: str | None) -> bool:
+    known = path.read_text(encoding="utf-8") if path.is_file() else None
+    if known is not None and content is not None and path.suffix == ".svg":
+        return is_alike(known, content)
+    return known == content
 
 
 def _files(root: Path, rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
-    yield root / "rules" / "README.md", catalogue(rules)
+    said = ""
+    for cases in sorted([*(root / "fixtures").glob("*/cases.py"), *(root / "fixtures" / "guards").glob("*.py")]):
+        shown = snapshot(cases, root, rules)
+        said += shown
+        yield cases.with_suffix(".txt"), shown
+    yield root / "rules" / "README.md", catalogue(rules, said)
     for rule in rules:
         yield root / "docs" / "rules" / f"{rule.name}.md", page(rule)
-    for cases in sorted([*(root / "fixtures").glob("*/cases.py"), *(root / "fixtures" / "guards").glob("*.py")]):
-        yield cases.with_suffix(".txt"), snapshot(cases, root, rules)
+    if importlib.util.find_spec("torch") is not None:
+        for name, plot in PLOTS.items():
+            yield root / "docs" / "rules" / f"{name}.svg", render(plot)
     for name in ("README.md", "docs/run.md"):
         yield root / name, quoting(root, name)
     names = torch_names()
@@ -48,17 +61,25 @@ def _files(root: Path, rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
         yield root / "nanlint" / "ops" / "data" / "torch_names.txt", names
 
 
-def catalogue(rules: tuple[Rule, ...]) -> str:
-    """The table of all rules that `rules/README.md` is."""
+def catalogue(rules: tuple[Rule, ...], said: str) -> str:
+    """The table of all rules that `rules/README.md` is, with the confidences that `said`, their findings, shows."""
     lines = [
         NOTE,
         "# The rules\n",
         "One file, one rule. `nanlint explain CODE` shows the page behind a name; how to write one is in",
-        "[docs/writing-rules.md](../docs/writing-rules.md).\n",
-        "| Code | Rule | Kind | What it finds |",
-        "| --- | --- | --- | --- |",
+        "[docs/writing-rules.md](../docs/writing-rules.md). All rules are on. What is reported is a matter of",
+        "[confidence](../docs/confidence.md), which the last column gives as the fixtures show it: `certain` and",
+        "`likely` findings are reported by default; `possible` ones are counted, and shown with",
+        "`--confidence possible`.\n",
+        "| Code | Rule | Kind | What it finds | Confidence |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    lines += [f"| {r.code} | [{r.name}](../docs/rules/{r.name}.md) | {r.kind} | {_cell(r.summary)} |" for r in rules]
+    words: dict[str, set[str]] = {}
+    for code, word in SAID.findall(said):
+        words.setdefault(code, set()).add(word)
+    for r in rules:
+        shown = ", ".join(word for word in ("certain", "likely", "possible") if word in words.get(r.code, ()))
+        lines.append(f"| {r.code} | [{r.name}](../docs/rules/{r.name}.md) | {r.kind} | {_cell(r.summary)} | {shown} |")
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +91,11 @@ def page(rule: Rule) -> str:
     """The documentation page of one rule."""
     source = f"../../rules/{rule.check.__name__}.py"
     heading = f"# {rule.name} ({rule.code})\n\nKind: {rule.kind}. Source: [{rule.check.__name__}.py]({source}).\n"
-    return f"{NOTE}\n{heading}\n{rule.doc.strip()}\n"
+    text = rule.doc.strip()
+    if rule.name in PLOTS:
+        plot = f"![In red what fails, in blue what does not, as torch computes them]({rule.name}.svg)"
+        text = text.replace("\n## Bad\n", f"\n{plot}\n\n## Bad\n", 1)
+    return f"{NOTE}\n{heading}\n{text}\n"
 
 
 def snapshot(cases: Path, root: Path, rules: tuple[Rule, ...]) -> str:
