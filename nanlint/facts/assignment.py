@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["assign", "element_of", "rebind"]
 
 NOT_FINITE = frozenset({"isnan", "isinf"})
+# what is written into them is written into the tensor that they show
+SHARING = frozenset({"view", "flatten", "reshape", "ravel"})
 
 
 def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
@@ -61,7 +63,7 @@ def rebind(frame: Frame, node: cst.Node, value: Value) -> None:
     elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         # `moment.mul_(beta).add_(gradient)` changes `moment` twice
         name = node.func.attr.value
-        if name.endswith("_") and not name.endswith("__"):
+        if (name.endswith("_") and not name.endswith("__")) or name in SHARING:
             rebind(frame, node.func.value, value)
         elif name == "diagonal":
             whole = frame.evaluate(node.func.value)
@@ -112,6 +114,9 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     indices = [frame.evaluate(e.slice.value) if isinstance(e.slice, cst.Index) else None for e in target.slice]
     mask = next((i for i in indices if i is not None and is_mask(i)), None)
     kept, env = base, frame.env.copy()
+    if _is_first_of_range(base, indices):
+        # 0, 1, 2, ... of which the 0 is written over
+        kept = narrowed(base, at_least(1.0))
     if mask is not None:
         narrow.teach(env, mask, False)
         kept = repair(frame, base, target, mask=mask)
@@ -139,7 +144,27 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     if mask is not None:
         operands = {"input": kept, "mask": mask, "value": value}
         result = result.but(made_by=Application("masked_fill", operands, frame.place(target)))
+    elif _is_diagonal(target, indices):
+        result = result.but(made_by=Application("diagonal_scatter", {"input": base, "src": value}, frame.place(target)))
     rebind(frame, target.value, result)
+
+
+def _is_first_of_range(base: Value, indices: list[Value | None]) -> bool:
+    start, step = base.arg("start"), base.arg("step")
+    first = len(indices) == 1 and indices[0] is not None and indices[0].number == 0
+    # a single argument is the end
+    from_zero = base.arg("end") is None or (start is not None and start.number == 0)
+    return base.op == "arange" and first and step is None and from_zero
+
+
+def _is_diagonal(target: cst.Subscript, indices: list[Value | None]) -> bool:
+    """`m.view(-1)[:: n + 1]`, or `m[i, i]`."""
+    last = target.slice[-1].slice
+    step = last.step if isinstance(last, cst.Slice) else None
+    if isinstance(step, cst.BinaryOperation) and isinstance(step.operator, cst.Add):
+        return isinstance(step.right, cst.Integer) and step.right.value == "1"
+    row, column = indices[-2:] if len(indices) > 1 else (None, None)
+    return row is not None and column is not None and row.ident == column.ident and row.number is None
 
 
 def finite(value: Value) -> Interval:

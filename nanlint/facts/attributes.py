@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nanlint.facts import absent, distributions
+from nanlint.facts import absent, constraints, distributions
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
+from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import ClassRef, Instance, invoke
 from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.value import Application, Operand, Value, literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 VIEW_ATTRIBUTES = {"T": "t", "mT": "t", "H": "t", "mH": "t"}
 WITH_INDICES = frozenset({"max", "min", "median", "nanmedian", "kthvalue", "mode", "sort", "topk", "cummax", "cummin"})
+PROPERTIES = frozenset({"property", "cached_property", "lazy_property"})
 NUMBER_ATTRIBUTES = frozenset(
     {"ndim", "itemsize", "nbytes", "requires_grad", "is_cuda", "is_leaf", "is_sparse", "device"}
 )
@@ -85,12 +87,28 @@ def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:
 
 
 def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.Node) -> Value:
+    found = _held(frame, value, instance, name, node)
+    within = constraints.of_attribute(instance.cls, name)
+    if within is not None and found.kind in ("tensor", "unknown"):
+        if found.range is None:
+            # any of them may be passed
+            return found.but(range=within, reach=Confidence.LIKELY, alternatives=())
+        return narrowed(found, within)
+    if instance.cls.relates_parameters and name not in ("arg_constraints", "_validate_args"):
+        constraints.order(frame, value, instance.cls, name, found, node)
+    if name == "_validate_args" and found.made_by is None and constraints.is_distribution(instance.cls):
+        # as it is unless it is turned off
+        return literal(True, frame.session.intern(("const", "True")))
+    return found
+
+
+def _held(frame: Frame, value: Value, instance: Instance, name: str, node: cst.Node) -> Value:
     if name in instance.attrs:
         return instance.attrs[name]
     method = instance.cls.method(name)
     if method is not None:
         bound = method.bind(value)
-        if any(d.rsplit(".", 1)[-1] in ("property", "cached_property") for d in method.decorators):
+        if any(d.rsplit(".", 1)[-1] in PROPERTIES for d in method.decorators):
             return invoke(frame, bound, (), {}, node)
         return Value("function", ident=frame.session.intern(("attr", value.ident, name)), ref=bound)
     session = frame.session

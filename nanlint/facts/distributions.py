@@ -83,6 +83,12 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value |
         return held.but(kind="tensor", const=ABSENT)
     if held is not None and held.kind == "distribution":
         return held
+    needed = next((need.domain for need in family.needs if need.parameter == name), None)
+    if held is None and needed is not None:
+        return frame.session.once(
+            ("attr", value.ident, name),
+            lambda ident: Value("tensor", needed, Confidence.LIKELY, ident, value.dtype, value.grad),
+        )
     if name == "variance" and family.stddev and (scale := value.arg(family.stddev)) is not None:
         return apply(frame, TABLE["square"], {"input": Operand(scale.but(kind="tensor", const=ABSENT), node)}, node)
     if name not in MOMENTS | SPREADS:
@@ -106,6 +112,11 @@ def of_annotation(frame: Frame, text: str) -> Value | None:
     dotted = f"{imported}.{rest}" if rest else imported
     if dotted.startswith("torch.distributions.") and dotted.endswith(".Distribution"):
         return frame.unknown(kind="distribution", ref="Distribution")
+    return of_class(frame, dotted)
+
+
+def of_class(frame: Frame, dotted: str) -> Value | None:
+    """Any object of a distribution of torch, by the full name of its class; None for any other class."""
     op = by_spelling(dotted)
     if op is None or op.returns != "distribution":
         return None

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.facts.relations import VIEWS, first_arg, is_shifted, is_square, strip_views
+from nanlint.facts.relations import VIEWS, first_arg, is_product_of_positive, is_shifted, is_square, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, exactly
@@ -312,7 +312,7 @@ def only_underflows(session: Session, value: Value, depth: int = DEPTH) -> bool:
     made = strip_views(value)
     if depth == 0:
         return False
-    if made.op in VANISHING:
+    if made.op in VANISHING or is_product_of_positive(made):
         return True
     left, right = made.arg("input"), made.arg("other")
     if made.op in ("sum", "nansum", "mean", "stack", "cat", "outer", "matmul", "neg", "clamp", "clamp_max"):

@@ -25,7 +25,7 @@ from nanlint.facts.parameters import is_setting, parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
-from nanlint.interval import INF
+from nanlint.interval import INF, Interval
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class ClassRef:
     run_body: Callable[[], dict[str, Value]] | None = None
     entry: ClassEntry | None = None
     text: str = ""
+    constraints: Mapping[str, Interval] | None = None
+    relates_parameters: bool = False
 
     @property
     def bases(self) -> list[ClassRef | str]:

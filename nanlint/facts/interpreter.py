@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts import autocast, repairs, setters, training_loops
+from nanlint.facts import autocast, constraints, repairs, setters, training_loops
 from nanlint.facts.apply import escape
 from nanlint.facts.classes import class_of_entry
 from nanlint.facts.dtypes import default_dtype
@@ -106,6 +106,7 @@ def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> Non
     )  # fmt: skip
     frame.autocast = autocast.of_function(frame, ref, None)
     frame.env.vars.update(home_values(frame, ref))
+    frame.env.vars.update(constraints.registered(frame, ref))
     session.running.add(id(ref.node))
     try:
         returned = run_body(frame, ref.node)

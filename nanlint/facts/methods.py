@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nanlint.facts.apply import escape, join, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.builtin import counted, element_of
+from nanlint.facts.constraints import validate_sample
 from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
 from nanlint.facts.lookup import dotted
@@ -275,5 +276,6 @@ SPECIAL_METHODS: dict[str, Method] = {
     "requires_grad_": _requires_grad, "item": _item, "size": _size, "numel": _numel, "nelement": _numel,
     "backward": _backward, "view": _view, "is_complex": _is_complex, "append": _append,
     "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
+    "_validate_sample": validate_sample,
     **{name: _cast(name) for name in CASTS},
 }  # fmt: skip

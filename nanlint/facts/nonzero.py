@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nanlint.facts.relations import LARGEST, NORMS, SUMS, first_arg, is_square, reduction_of, same, strip_views
 from nanlint.facts.value import Value
-from nanlint.interval import POSITIVE, Interval, at_least
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE_POSITIVE, POSITIVE, Interval, at_least
 
 # one, less what rounding takes
 NEARLY_ONE = 0.99
@@ -142,3 +145,11 @@ def counts_all(total: Value, rest: Value) -> bool:
     made = strip_views(complement)
     one, of = made.arg("input"), made.arg("other")
     return made.op == "sub" and one is not None and one.number == 1 and same(of, truth)
+
+
+def diagonal_of_factor(
+    values: Mapping[str, Value], range_: Interval | None, reach: Confidence
+) -> tuple[Interval, Confidence] | None:
+    """The diagonal of a Cholesky factor is positive."""
+    value = values.get("input")
+    return (FINITE_POSITIVE, reach) if value is not None and strip_views(value).op == "cholesky" else None

@@ -87,6 +87,13 @@ def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | Class
         return default.but(const=ABSENT, ident=value.ident, reach=Confidence.LIKELY)
     if default.kind == "number" and value.kind == "unknown":
         return value.but(kind="number")
+    if (
+        value.kind == "tuple"
+        and default.items
+        and all(i.kind == "number" and i.range is not None for i in default.items)
+    ):
+        items = (item.but(const=ABSENT, ident=frame.session.fresh(), reach=Confidence.LIKELY) for item in default.items)
+        return value.but(items=tuple(items), ref=None)
     if default.kind == "name" and dtype_name(str(default.ref)) is not None:
         return default
     if default.kind == "string" and value.kind == "unknown":

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nanlint.facts.relations import is_shifted
+from nanlint.facts.relations import first_arg, is_shifted, is_square
 from nanlint.finding import Confidence
+from nanlint.interval import POSITIVE, Interval
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Value
-    from nanlint.interval import Interval
     from nanlint.ops.op import Op
 
 CARRIES = frozenset(
     """minimum maximum min max amin amax sum mean prod abs sort topk median cumsum flip roll gather take index_select
     unbind cumprod cummax cummin chunk split diagonal t repeat expand_as repeat_interleave""".split()
 )
+LOGARITHMS = frozenset({"log", "log2", "log10"})
 # the result is at an end of its range exactly when the one varying input is
 PASSES = frozenset(
     """add sub mul div neg sqrt log log2 log10 log1p exp expm1 pow reciprocal float double half to type view reshape
@@ -43,6 +44,17 @@ def reached(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
     if any(v.range is None for v in inputs) and op.name in ("pow", "expm1"):
         # expm1 is written for exponents near 0, and of the sign that what follows needs
         return Confidence.POSSIBLE
+    ranges = [v.range.without_nan() for v in inputs if v.range is not None]
+    near = len(ranges) == len(inputs) and all(r.within(POSITIVE) for r in ranges) and any(r.lo == 0 for r in ranges)
+    scaled = op.name in ("mul", "pow") or (op.name == "div" and inputs[-1].number is not None)
+    if near and ((op.name in LOGARITHMS and ranges[0].hi_open) or (scaled and 0 in range_)):
+        # by underflow alone, or of what is next to it
+        return Confidence.POSSIBLE
+    if op.name == "sub" and inputs[0].number is not None and is_square(inputs[1]):
+        # `1 - r * r`: how far that gets below zero is up to `r`
+        rooted = first_arg(inputs[1])
+        if rooted is not None and rooted.reach is Confidence.POSSIBLE:
+            return Confidence.POSSIBLE
     if op.name in ("add", "sub") and _is_rounded_to_end(inputs, range_):
         return Confidence.POSSIBLE
     varying = [v.reach for v in inputs if v.range is not None and v.range.point is None]

@@ -10,6 +10,7 @@ from nanlint.facts.nonzero import (
     are_shares_of_one,
     are_steps_apart,
     counts_all,
+    diagonal_of_factor,
     has_nonzero_rows,
     is_one_where_zero,
     is_unit,
@@ -342,7 +343,7 @@ def _windowed(values: Mapping[str, Value], range_: Interval | None, reach: Confi
 
 RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
-    "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
+    "diagonal": diagonal_of_factor, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
     "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
     "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
 }  # fmt: skip

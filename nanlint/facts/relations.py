@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nanlint.facts.value import Value
-from nanlint.interval import at_most, exactly
+from nanlint.interval import POSITIVE, at_most, exactly
 from nanlint.ops import TABLE
 
 # the same numbers at other places or in another shape
@@ -94,6 +94,13 @@ def is_shifted(value: Value) -> bool:
     """A number was added that is no eps."""
     numbers = [part.number for part in value.made_by.args.values()] if value.made_by and value.op == "add" else []
     return any(number is not None and abs(number) > EPS for number in numbers)
+
+
+def is_product_of_positive(value: Value) -> bool:
+    """A product or power of what is greater than zero, which is zero only where it underflows."""
+    parts = value.made_by.args.values() if value.made_by and value.op in ("mul", "pow") else ()
+    ranges = [part.range.without_nan() for part in parts if part.range is not None]
+    return 0 < len(ranges) == len(parts) and all(r.within(POSITIVE) for r in ranges) and any(r.lo == 0 for r in ranges)
 
 
 def steps_of_decay(value: Value) -> Value | None:

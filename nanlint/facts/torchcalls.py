@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import autocast, narrow
 from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
+from nanlint.facts.constraints import bounded, clamp_probs, independent
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.functions import FunctionRef
 from nanlint.facts.modules import construct
@@ -171,6 +172,9 @@ SPECIAL_FUNCTIONS: dict[str, Function] = {
     "torch.cuda.amp.GradScaler": _scaler, "torch.amp.GradScaler": _scaler, "torch.amp.grad_scaler.GradScaler": _scaler,
     "functools.partial": _partial, "copy.deepcopy": _deepcopy, "copy.copy": _deepcopy,
     "torch.utils.data.TensorDataset": _tensor_dataset, "torch.utils.data.DataLoader": _data_loader,
+    "torch.distributions.constraints.independent": independent,
+    **{f"torch.distributions.constraints.{name}": bounded(name) for name in ("less_than", "greater_than")},
+    "torch.distributions.utils.clamp_probs": clamp_probs,
     "torch.is_complex": _is_complex, "torch.is_tensor": _is_none, "torch.autograd.grad": _accumulate_gradients,
     **{f"torch.optim.{name}": _optimizer(name) for name in OPTIMIZERS},
     **{name: _autocast(name) for name in autocast.NAMES}, **dict.fromkeys(autocast.FIXED, _custom_forward),

@@ -44,11 +44,14 @@ def ops_on_complex(*behaviours: OnComplex) -> frozenset[str]:
 def by_spelling(dotted: str) -> Op | None:
     """The op that a dotted name calls, such as `torch.log`, `torch.Tensor.log_` or `torch.nn.ReLU`; None if unknown.
 
-    `torch.functional.norm`, the modules of torch.nn and distributions by their defining files are found as well.
+    `torch.functional.norm`, the modules of torch.nn and distributions by their defining files, and the functions that
+    `torch.nn.functional` hands on to are found as well.
     """
     found = _SPELLINGS.get(dotted)
     if found is None and dotted.startswith("torch.functional."):
         return _SPELLINGS.get("torch." + dotted[len("torch.functional.") :])
+    if found is None and dotted.startswith("torch._C._nn."):
+        return _SPELLINGS.get("torch.nn.functional." + dotted.rpartition(".")[2])
     if found is None and dotted.startswith("torch.nn.modules."):
         return _SPELLINGS.get("torch.nn." + dotted.rpartition(".")[2])
     if found is None and dotted.startswith("torch.distributions.") and dotted.count(".") == 3:
