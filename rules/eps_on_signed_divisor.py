@@ -1,10 +1,11 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, Report, Site, Value, picked, rule, strip_views
+from nanlint.api import NONZERO, POSSIBLE, Report, Site, Value, picked, rule, strip_views
 
 LARGEST = 0.01
+DIFFERENCES = frozenset({"sub", "rsub"})
 # by their making of either sign
-SIGNED = frozenset("sub neg linear network matmul".split())
+SIGNED = frozenset("sub rsub neg linear network tanh sin cos tan atan erf softsign randn randn_like".split())
 # below half of the smallest float16 an eps is 0, and guards nothing
 LOST_IN_HALF = 3e-8
 
@@ -64,11 +65,14 @@ def eps_on_signed_divisor(site: Site) -> Iterator[Report]:
     if below is None or signed is None or site.is_repaired:
         return
     made = strip_views(signed)
-    if not (made.op in SIGNED if signed.range is None else signed.range.lo < 0):
+    if made.op not in SIGNED or (signed.range is not None and signed.range.lo >= 0):
         return
     confidence = site.doubt(below.value, NONZERO)
     if confidence is None:
         return
+    if made.op in DIFFERENCES:
+        # its author may know which side is the larger
+        confidence = POSSIBLE
     yield site.report(
         confidence,
         f"the eps in `{site.show(below)}` moves the pole to -eps, and what it is added to can be negative"

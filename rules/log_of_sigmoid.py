@@ -17,7 +17,7 @@ from nanlint.api import (
     unguarded,
 )
 
-OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
+OVER = "log-of-nonpositive exp-overflow manual-softmax manual-sigmoid division-by-zero-tensor normalised-by-own-scale"
 
 
 @rule("NAN311", at="log log2 log10 log1p", kind="overflow", over=OVER, mentions="log")

@@ -15,7 +15,7 @@ from nanlint.api import (
 )
 
 GAPS = {"float16": 18, "bfloat16": 93, "float64": 746}
-OVER = "log-of-nonpositive exp-overflow division-by-zero-tensor normalised-by-own-scale"
+OVER = "log-of-nonpositive exp-overflow manual-softmax manual-sigmoid division-by-zero-tensor normalised-by-own-scale"
 
 
 @rule("NAN310", at="log log2 log10", kind="overflow", over=OVER, mentions="log")

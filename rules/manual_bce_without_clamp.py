@@ -24,7 +24,7 @@ LOGS = frozenset({"log", "log2", "log10", "log1p"})
 WRAPPED = frozenset(
     {"mul", "neg", "div", "sum", "mean", "nansum", "nanmean", "add", "sub", "masked_fill", "where", "nan_to_num"}
 )
-OVER = "log-of-nonpositive log-of-softmax log-of-sigmoid where-gradient-trap exp-overflow"
+OVER = "log-of-nonpositive log-of-softmax log-of-sigmoid where-gradient-trap exp-overflow manual-sigmoid"
 
 
 @rule("NAN501", at="add sub where", kind="loss", over=OVER, mentions="log")
