@@ -12,7 +12,7 @@ from conftest import run_module
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import noise, packages, page, sanitizer, speed, table, verify
+from benchmarks import noise, packages, page, sanitizer, speed, table, torch_sources, verify
 from benchmarks.speed import LIBCST, NANLINT, TORCHFIX, Timing
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.report.source_text import SourceText
@@ -49,7 +49,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "module", [f"benchmarks.{name}" for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes")]
+    "module",
+    [
+        f"benchmarks.{name}"
+        for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes", "torch_sources")
+    ],
 )
 def test_help_runs(module: str) -> None:
     done = run_module(module, "--help")
@@ -286,3 +290,19 @@ def test_a_second_copy_in_a_wheel_does_not_count(tmp_path: Path, monkeypatch: py
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.setenv("NANLINT_BENCH_CACHE", str(tmp_path / "link"))
     assert len(verify.importable(packages.Package("timm==1.0.31"))) == 1
+
+
+def test_live_defects_of_torch_are_found() -> None:
+    found = {each for each, _ in torch_sources.checked(torch_sources.torch_folder())}
+    known = torch_sources.verdicts(json.loads(torch_sources.VERDICTS.read_text(encoding="utf-8")))
+    assert [each for each, verdict in known.items() if verdict.known and each not in found] == []
+
+
+def test_a_verdict_is_one_of_three_words() -> None:
+    entry = {"file": "nn/functional.py", "function": "f", "rule": "NAN101", "text": "x", "why": "read"}
+    with pytest.raises(ValueError, match="'true' is no verdict"):
+        torch_sources.verdicts([{**entry, "verdict": "true"}])
+    place = torch_sources.Place("nn/functional.py", "f", "NAN101", "x")
+    assert torch_sources.verdicts([{**entry, "verdict": "real"}]) == {
+        place: torch_sources.Verdict("real", "read", False)
+    }
