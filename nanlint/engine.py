@@ -15,10 +15,11 @@ from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
 from nanlint.fixes.proposing import Proposals
 from nanlint.following import callers, drivers
+from nanlint.mentions import mentioned
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Modules, Source, SourceError
-from nanlint.triggers import mentioned, triggers
+from nanlint.triggers import triggers
 
 RECURSION_LIMIT = 6000
 

@@ -23,14 +23,14 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
         ),
     ),
-    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\b\d{8}")),
+    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\d{8}")),
     # what cancels without a logarithm, an exponential or a root in it
     "sub": (
         "mean nanmean sum cos cosh",
         (
             r"-\s*[\w.]+(?:\([^()\n]*\))?\s*(?:\*\* ?2|\.pow\(2|\.square\()", r"-\s*([\w.]+(?:\(\))?)\s*\*\s*\1",
-            r"-\s*\w*\.?square\(", r"\bcosh?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",
-            r"\b1(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"\bsub_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
+            r"-\s*\w*\.?square\(", r"cos(?<=\bcos)h?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",
+            r"1(?<=\b1)(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"sub(?<=\bsub)_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
         ),
     ),
     "training-step": (

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
+from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
-    from nanlint.rule import Rule
-    from nanlint.source import Source
     from nanlint.source.index import Index
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
@@ -38,7 +37,6 @@ IN_HALF = frozenset(
     cosine_similarity layer_norm batch_norm group_norm rms_norm gaussian_nll_loss""".split()
 )
 WORD = re.compile(r"[A-Za-z]\w*")
-APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
 LOOPS = frozenset(("for", "while"))
 MULTIPLIES = re.compile(r"\*|@|pow|square|mul|mm\(")
 GROWTH = re.compile(
@@ -100,17 +98,26 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     quiet = SILENT | LAYERS
     if "complex-backward" not in listened:
         quiet |= IN_HALF if masks else IN_HALF | MASKABLE
+    spelled = _spelled()
+    words.update(*(spelled[op] for op in listened - quiet if op in spelled))
+    return _Signs(frozenset(words), tuple(_patterns(site) for site in SITES if site in listened))
+
+
+@cache
+def _spelled() -> dict[str, set[str]]:
+    """By op: the words that name it."""
+    spelled: dict[str, set[str]] = {}
     for op in LINES:
-        if op.name in listened - quiet:
-            words.update(spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings)
-    words |= {word.lstrip("_") for word in words}  # as `WORD` finds `torch._weight_norm`
-    words |= {word + "_" for word in words}
-    patterns = [
-        (frozenset(needed.split()), tuple(re.compile(pattern, re.MULTILINE) for pattern in some))
-        for site, (needed, some) in SITES.items()
-        if site in listened
-    ]
-    return _Signs(frozenset(words), tuple(patterns))
+        words = {spelling.rsplit(".", 1)[-1].strip("_") for spelling in op.spellings}
+        words |= {spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings}
+        spelled.setdefault(op.name, set()).update(words, (word + "_" for word in words))
+    return spelled
+
+
+@cache
+def _patterns(site: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    needed, some = SITES[site]
+    return frozenset(needed.split()), tuple(re.compile(pattern, re.MULTILINE) for pattern in some)
 
 
 def _masks(text: str) -> bool:
@@ -121,13 +128,6 @@ def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bo
     """What is imported from there is an op or optimizer that is listened to."""
     module, _, name = target.rpartition(".")
     return name in words or ("optimizer" in listened and module == "torch.optim")
-
-
-def _words(code: str) -> set[str]:
-    """The words of code, underscores in front left out."""
-    words = set(code.translate(APART).split())
-    words.update([word.lstrip("_") for word in words if word[0] == "_"])
-    return words
 
 
 def _uses(name: str, code: str, modules: frozenset[str]) -> bool:
@@ -152,21 +152,6 @@ def _goes_on(code: str, at: int) -> bool:
     return code[at : at + 1].isalnum() or code[at : at + 1] == "_"
 
 
-def mentioned(rules: Iterable[Rule], source: Source) -> list[Rule]:
-    """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
-    code = source.bare
-    stands = lru_cache(maxsize=None)(lambda text: _stands(text, code))
-    return [rule for rule in rules if not rule.mentions or any(map(stands, rule.mentions))]
-
-
-def _stands(text: str, code: str) -> bool:
-    """The text starts a word or a part of one: `polar` in `to_polar`, not in `bipolar`."""
-    at = code.find(text)
-    while at > 0 and text[0].isalnum() and code[at - 1].isascii() and code[at - 1].isalpha():
-        at = code.find(text, at + 1)
-    return at >= 0
-
-
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
     signs, imports = _signs(listened, _masks(index.source.text)), index.imports
@@ -175,7 +160,8 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     names = signs.words | imported
     # most patterns are found nowhere in a file
     text = index.source.bare
-    shown = [(n, left) for n, some in signs.patterns if (left := [p for p in some if p.search(text)])]
+    spoken_of = [signs for signs in signs.patterns if not signs[0] or not signs[0].isdisjoint(index.source.words)]
+    shown = [(needed, left) for needed, some in spoken_of if (left := [p for p in some if p.search(text)])]
     grows = "loop-growth" in listened
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
     asked = not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss"))
@@ -184,12 +170,12 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     divides, powers = "div" in listened, "pow" in listened
     averages: set[str] = set()
     if "empty-reduction" in listened:
-        averages.update(filter(reduces, _words(text)), ("self",) if "Loss(" in index.source.text else ())
+        averages.update(filter(reduces, index.source.words), ("self",) if "Loss(" in index.source.text else ())
     has_infinity = "mul" in listened and "inf" in text.lower()
     infinite = _infinite(index.source.bare_rows) if has_infinity else frozenset()
 
     def shows(code: str) -> bool:
-        words = _words(code)
+        words = words_of(code)
         spoken = names & words
         if spoken:
             if words >= {"import", "def"}:

@@ -21,6 +21,7 @@ TOKEN = re.compile(
 PROSE = re.compile(rf"\#[^\n]*|{STRING}", re.DOTALL)
 # `float("inf")` and `float("nan")` are code
 NON_FINITE = re.compile(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
+APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
 FORMATTED = re.compile(r"\b(?:[fF][rR]?|[rR][fF])\Z")
 # a call within a formatted string is code
 FORMATTED_CALL = re.compile(r"\{([^{}]*\([^{}]*)\}")
@@ -51,6 +52,13 @@ def _bare(prose: re.Match[str]) -> str:
 
 
 _PREFIXES = frozenset("fFrR")
+
+
+def words_of(code: str) -> set[str]:
+    """The words of code, those with underscores in front also without."""
+    words = set(code.translate(APART).split())
+    words.update([word.lstrip("_") for word in words if word[0] == "_"])
+    return words
 
 
 def too_deep(text: str) -> int | None:

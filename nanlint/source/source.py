@@ -15,7 +15,7 @@ from nanlint.finding import Position
 from nanlint.source import stdlib
 from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
-from nanlint.source.lex import without_prose
+from nanlint.source.lex import without_prose, words_of
 from nanlint.source.suppressions import Suppressions
 from nanlint.source.tree import TOO_DEEP, Tree
 
@@ -66,6 +66,11 @@ class Source:
     def bare(self) -> str:
         """The rows without comments and what stands in strings; see `without_prose`."""
         return without_prose(self._normal)
+
+    @cached_property
+    def words(self) -> set[str]:
+        """The words of its code, see `words_of`."""
+        return words_of(self.bare)
 
     @cached_property
     def bare_rows(self) -> list[str]:
@@ -173,7 +178,7 @@ class Source:
             unit.__dict__.pop("_parsed", None)
             unit.read = None
             unit.apart.clear()
-        for name in ("whole", "suppressions", "_row_starts", "bare", "bare_rows"):
+        for name in ("whole", "suppressions", "_row_starts", "bare", "bare_rows", "words"):
             self.__dict__.pop(name, None)
         self.lowered.clear()
 

@@ -1,0 +1,34 @@
+"""Which rules have something to do with a file, judged by its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nanlint.rule import Rule
+    from nanlint.source import Source
+
+
+def mentioned(rules: Iterable[Rule], source: Source) -> list[Rule]:
+    """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
+    code, vocabulary = source.bare, " ".join(source.words)
+    stands = cache(lambda text: _part(text) in vocabulary and _stands(text, code))
+    return [rule for rule in rules if not rule.mentions or any(map(stands, rule.mentions))]
+
+
+@cache
+def _part(text: str) -> str:
+    """What of a text stands within a word, so that it is looked for among the words of a file first."""
+    found = re.search(r"\w+", text)
+    return found[0] if found is not None else ""
+
+
+def _stands(text: str, code: str) -> bool:
+    """The text starts a word or a part of one: `polar` in `to_polar`, not in `bipolar`."""
+    at = code.find(text)
+    while at > 0 and text[0].isalnum() and code[at - 1].isascii() and code[at - 1].isalpha():
+        at = code.find(text, at + 1)
+    return at >= 0
