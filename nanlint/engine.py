@@ -8,17 +8,19 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from nanlint.facts.callers import drop_covered
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
 from nanlint.fixes.proposing import Proposals
+from nanlint.fixes.suppressing import silencing_nothing
 from nanlint.following import callers, drivers
 from nanlint.mentions import mentioned
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
-from nanlint.source import Modules, Source, SourceError
+from nanlint.source import Modules, Source, SourceError, Suppression
 from nanlint.triggers import triggers
 
 RECURSION_LIMIT = 6000
@@ -33,6 +35,7 @@ def check(
     noqa: bool = True,
     modules: Modules | None = None,
     fixes: bool = False,
+    unused: Literal["no", "listed", "all"] = "no",
 ) -> Result:
     """Find the hazards in a file.
 
@@ -40,13 +43,15 @@ def check(
     and hides nothing else. Findings below `confidence` are counted, not listed. Without `noqa`, comments of that word
     silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts. What the file imports is
     looked up in `modules`, when a definition that is run asks for it. With `fixes`, findings say what to write instead.
+    `unused`: whether comments that silence none of the rules are findings,
+    too, those that `listed` rules or `all`.
     """
     try:
         with _deep_recursion():
             if modules is not None:
-                return _check(modules.open(data, path), rules, confidence, noqa, modules, fixes)
+                return _check(modules.open(data, path), rules, confidence, noqa, modules, fixes, unused)
             with closing(Source(data, path)) as source:
-                return _check(source, rules, confidence, noqa, None, fixes)
+                return _check(source, rules, confidence, noqa, None, fixes, unused)
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)
@@ -64,7 +69,13 @@ class _Said:
 
 
 def _check(
-    source: Source, rules: Sequence[Rule], confidence: Confidence, noqa: bool, modules: Modules | None, fixes: bool
+    source: Source,
+    rules: Sequence[Rule],
+    confidence: Confidence,
+    noqa: bool,
+    modules: Modules | None,
+    fixes: bool,
+    unused: str,
 ) -> Result:
     by_op: dict[str, list[Rule]] = {}
     for rule in mentioned(rules, source):
@@ -75,7 +86,17 @@ def _check(
         failures = _run_definitions(session)
         drop_covered(session)
         said = _ask(session, by_op, failures)
-        findings, held_back = _settle(session, said, confidence, noqa, failures)
+        findings, held_back, useful = _settle(session, said, confidence, noqa, failures)
+        if unused != "no" and not failures:
+            findings = tuple(
+                sorted(
+                    (
+                        *findings,
+                        *silencing_nothing(source, rules, useful, noqa=noqa, bare=unused == "all", fixes=fixes),
+                    ),
+                    key=lambda f: f.sort_key,
+                )
+            )
         return Result(findings, tuple(failures), held_back, tuple(dict.fromkeys(session.notes)))
 
 
@@ -121,8 +142,11 @@ def _ask(session: Session, by_op: dict[str, list[Rule]], failures: list[Failure]
 
 def _settle(
     session: Session, said: list[_Said], confidence: Confidence, noqa: bool, failures: list[Failure]
-) -> tuple[tuple[Finding, ...], int]:
-    """One finding per defect, at the highest confidence with which it was seen."""
+) -> tuple[tuple[Finding, ...], int, set[tuple[Suppression, str]]]:
+    """One finding per defect, at the highest confidence with which it was seen.
+
+    Also how many are below the asked confidence, and which comments silence what.
+    """
     overridden = {(name, id(node)) for s in said for name in s.rule.over for node in s.report.covers}
     best: dict[tuple[str, Hashable], _Said] = {}
     for s in said:
@@ -134,10 +158,15 @@ def _settle(
             best[key] = s
     findings: list[Finding] = []
     proposals = Proposals(session) if session.applied is not None else None
+    suppressions = session.source.suppressions
+    useful: set[tuple[Suppression, str]] = set()
     held_back = 0
     for s in best.values():
         if s.report.confidence < confidence:
             held_back += 1
+            if suppressions.comments and session.is_here(s.report.place):
+                row = session.span(s.report.place)[0].row
+                useful.update(suppressions.silencing(s.rule.code, s.rule.name, row))
             continue
         if not session.is_here(s.report.place):
             # told where that file is checked
@@ -149,10 +178,11 @@ def _settle(
         except Exception:
             failures.append(Failure(session.source.path, s.rule.name, traceback.format_exc()))
             continue
-        if not session.source.suppressions.covers(finding.code, finding.name, finding.start.row, noqa):
+        useful.update(suppressions.silencing(finding.code, finding.name, finding.start.row))
+        if not suppressions.covers(finding.code, finding.name, finding.start.row, noqa):
             findings.append(finding)
     unique = {(f.code, f.start, f.end): f for f in sorted(findings, key=lambda f: f.confidence)}
-    return tuple(sorted(unique.values(), key=lambda f: f.sort_key)), held_back
+    return tuple(sorted(unique.values(), key=lambda f: f.sort_key)), held_back, useful
 
 
 def _finding(session: Session, said: _Said, proposals: Proposals | None) -> Finding:

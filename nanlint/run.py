@@ -17,7 +17,7 @@ from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
 from nanlint.project import LookedAt, Project
-from nanlint.selection import Named, selected, unknown
+from nanlint.selection import UNUSED, Code, Named, selected, unknown
 from nanlint.source import mentions_torch
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ BYTES_WORTH_A_PROCESS = 400_000
 
 Fixing = Literal["no", "offer", "safe", "unsafe"]
 """What is done about findings: nothing, their fixes are looked for, or made, the unsafe ones too."""
+
+
 # Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
 
@@ -54,12 +56,6 @@ class Report:
         if self.errors or self.failures:
             return 2
         return 1 if self.findings else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Code:
-    code: str
-    name: str
 
 
 def run(
@@ -126,13 +122,14 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
             with closing(Project(target.path)) as project:
                 looked_at.append(project.looked_at)
                 return check_bytes(
-                    data, target.path, rules, config.confidence, noqa=target.noqa, modules=project, fixes=fixing != "no"
-                )
+                    data, target.path, rules, config.confidence, noqa=target.noqa, modules=project,
+                    fixes=fixing != "no", unused=_unused(target),
+                )  # fmt: skip
 
         looked_at: list[LookedAt] = []
         with _collected_at_the_end():
             result = judge(data)
-            if any(finding.fixes for finding in result.findings):
+            if fixing != "no" and any(finding.fixes for finding in result.findings):
                 result = _settled(data, result, judge, fixing)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
@@ -165,6 +162,18 @@ def _collected_at_the_end() -> Iterator[None]:
             gc.enable()
 
 
+def _unused(target: Target) -> Literal["no", "listed", "all"]:
+    """Comments that silence nothing are findings, unless the configuration says otherwise.
+
+    Where it leaves rules out, a comment that names none may silence one of these.
+    """
+    layers, ignored = target.config.layers, target.config.ignored(target.path)
+    if not target.noqa or not selected((UNUSED,), layers, ignored):
+        return "no"
+    partial = any(layer.select is not None or layer.ignore for layer in layers) or ignored
+    return "listed" if partial else "all"
+
+
 @functools.lru_cache(maxsize=256)
 def _rules(config: Config, ignored: tuple[str, ...]) -> tuple[Rule, ...]:
     return selected(rules_of(config.rules), config.layers, ignored)
@@ -176,7 +185,7 @@ def _codes(folders: tuple[Path, ...], cache: Cache | None) -> Sequence[Named]:
     def load() -> list[tuple[str, str]]:
         return [(rule.code, rule.name) for rule in rules_of(folders)]
 
-    return [_Code(*pair) for pair in (cache.codes(folders, load) if cache else load())]
+    return [UNUSED, *(Code(*pair) for pair in (cache.codes(folders, load) if cache else load()))]
 
 
 def _usable(targets: Sequence[Target], cache: Cache | None) -> tuple[list[Target], list[str]]:

@@ -21,6 +21,16 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What is named like a rule."""
+
+    code: str
+    name: str
+
+
+UNUSED = Code("NAN001", "unused-suppression")
+"""What is no rule, and is selected like one: comments that silence nothing."""
 AnyNamed = TypeVar("AnyNamed", bound=Named)
 
 

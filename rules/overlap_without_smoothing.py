@@ -41,6 +41,10 @@ def overlap_without_smoothing(site: Site) -> Iterator[Report]:
     # run: dice(torch.zeros(4, requires_grad=True), torch.zeros(4))
     ```
 
+    ## Fix safety
+
+    Unsafe: a divisor of 0 becomes the eps of its dtype, which makes the overlap of two empty masks 0.
+
     ## Known limits
 
     Precision, recall and F1 of counts are for division-by-zero-tensor. With an eps in the divisor alone the rule is
@@ -62,6 +66,7 @@ def overlap_without_smoothing(site: Site) -> Iterator[Report]:
         f"the overlap `{site.show(site.place.node)}` is 0 / 0 = nan where both masks are empty: add the same small "
         "number to both sides of the division",
         at=site.place,
+        fixes=site.kept_from_zero(site.operands["other"]),
     )
 
 

@@ -15,6 +15,7 @@ from nanlint import __version__
 from nanlint.config import OUTPUT_FORMATS, Config, ConfigError, Configs, load, parse_selectors, pattern
 from nanlint.finding import Confidence
 from nanlint.hosts.fixing import fix_options
+from nanlint.hosts.known import known_options
 from nanlint.hosts.running import run as run_command
 from nanlint.hosts.verifying import judged, shard
 from nanlint.selection import Layer, nearest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from nanlint.cache import Cache
     from nanlint.files import Target
     from nanlint.rule import Rule
-    from nanlint.run import Report
 
 COMMAND_LINE = "command line"
 INTERRUPTED = 130
@@ -110,6 +110,7 @@ _reproducers = click.option(
 @main.command()
 @_finding_options
 @fix_options
+@known_options
 @click.option("--verify", is_flag=True, help="Run the code of each finding, in child processes, to confirm it.")
 @_reproducers
 @click.pass_context
@@ -150,7 +151,7 @@ def verify(context: click.Context, /, paths: tuple[str, ...], **options: Any) ->
 
 
 def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
-    from nanlint.hosts import fixing, output
+    from nanlint.hosts import fixing, known, output
     from nanlint.run import run
 
     verbose, quiet, file = options["verbose"], options["quiet"], options["output_file"]
@@ -161,13 +162,18 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     except ConfigError as error:
         # The files that this configuration does not govern are checked all the same.
         config, errors = _adjustment(options)(Config()), [str(error), *errors]
+    since = known.change(options)
+    targets = known.concerned(targets, since)
     cache = None if options["no_cache"] else _cache(config, targets)
     with output.ProgressBar(wanted=not quiet) as progress:
         mode = fixing.mode(options, config.output_format)
         report = run(targets, jobs=config.jobs, cache=cache, progress=progress, fixing=mode)
     report = replace(report, errors=tuple(dict.fromkeys((*errors, *report.errors))))
+    report = known.unknown(report, targets, since, options)
+    if options.get("add_noqa"):
+        return fixing.add_noqa(report, targets, options)
     if options.get("diff"):
-        return _show_diff(report, options)
+        return fixing.show_diff(report, options)
     if options.get("fix"):
         report, targets = fixing.write(report, targets)
         click.echo("" if quiet else fixing.told(report, would=False), nl=False, err=True)
@@ -190,17 +196,6 @@ def _check(paths: tuple[str, ...], options: dict[str, Any]) -> int:
     confirmed = any(finding.verdict and finding.verdict.is_confirmed for finding in report.findings)
     calm = options["exit_zero"] or ("shard" in options and not confirmed)
     return 0 if calm and report.status == 1 else report.status
-
-
-def _show_diff(report: Report, options: dict[str, Any]) -> int:
-    """Print what would change; the exit status is 1 where something would."""
-    from nanlint.hosts import fixing, output
-
-    output.complain(report, verbose=options["verbose"], quiet=options["quiet"])
-    click.echo(fixing.diff(report), nl=False)
-    click.echo("" if options["quiet"] else fixing.told(report, would=True), nl=False, err=True)
-    status = 2 if report.status == 2 else 1 if report.rewritten else 0
-    return 0 if options["exit_zero"] and status == 1 else status
 
 
 def _configs(options: dict[str, Any]) -> Configs:

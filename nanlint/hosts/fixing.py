@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ OFFERING = frozenset({"json", "json-lines", "sarif"})
 def fix_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a command that can write fixes."""
     for option in (
+        click.option("--add-noqa", is_flag=True, help="Write a comment that silences it behind each finding."),
         click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing."),
         click.option("--unsafe-fixes", is_flag=True, help="Make fixes that change values near the border, too."),
         click.option("--fix", is_flag=True, help="Make the fixes that leave value and gradient of good input alone."),
@@ -31,11 +33,24 @@ def fix_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def mode(options: dict[str, Any], output_format: str) -> Fixing:
     """Raises click.UsageError for options that make no sense together."""
+    if options.get("add_noqa") and (options["fix"] or options["diff"]):
+        raise click.UsageError("--add-noqa does not go together with --fix and --diff")
     if not (options.get("fix") or options.get("diff")):
         if options.get("unsafe_fixes"):
             raise click.UsageError("--unsafe-fixes needs --fix or --diff")
         return "offer" if output_format in OFFERING else "no"
     return "unsafe" if options["unsafe_fixes"] else "safe"
+
+
+def show_diff(report: Report, options: dict[str, Any]) -> int:
+    """Print what would change; the exit status is 1 where something would."""
+    from nanlint.hosts import output
+
+    output.complain(report, verbose=options["verbose"], quiet=options["quiet"])
+    click.echo(diff(report), nl=False)
+    click.echo("" if options["quiet"] else told(report, would=True), nl=False, err=True)
+    status = 2 if report.status == 2 else 1 if report.rewritten else 0
+    return 0 if options["exit_zero"] and status == 1 else status
 
 
 def diff(report: Report) -> str:
@@ -57,6 +72,30 @@ def told(report: Report, *, would: bool) -> str:
     verb = "Would fix" if would else "Fixed"
     of = f"{count} {'finding' if count == 1 else 'findings'} in {files} {'file' if files == 1 else 'files'}"
     return f"{verb} {of}.\n" if count else ""
+
+
+def add_noqa(report: Report, targets: Sequence[Target], options: dict[str, Any]) -> int:
+    """Silence all findings by comments; the exit status is 0, and 2 for what could not be checked or written."""
+    from nanlint.fixes import edits
+    from nanlint.fixes.suppressing import added
+    from nanlint.hosts import output
+    from nanlint.source import Source
+
+    rewritten: dict[str, Rewritten] = {}
+    for target in targets:
+        findings = tuple(f for f in report.findings if f.path == target.path and f.code != "NAN000")
+        if findings:
+            before = target.data if target.data is not None else Path(target.path).read_bytes()
+            source = Source(before, target.path)
+            after = edits.apply(before, added(source, findings), source.encoding)
+            rewritten[target.path] = Rewritten(before, after, findings)
+    report, _ = write(replace(report, rewritten=rewritten), targets)
+    output.complain(report, verbose=options["verbose"], quiet=options["quiet"])
+    count = sum(len(made.findings) for made in report.rewritten.values())
+    if count and not options["quiet"]:
+        click.echo(f"Silenced {count} {'finding' if count == 1 else 'findings'}.", err=True)
+    unread = any(finding.code == "NAN000" for finding in report.findings)
+    return 2 if report.errors or report.failures or unread else 0
 
 
 def write(report: Report, targets: Sequence[Target]) -> tuple[Report, list[Target]]:

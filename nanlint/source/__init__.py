@@ -4,6 +4,16 @@ from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
 from nanlint.source.modules import Modules
 from nanlint.source.source import Source, mentions_torch
-from nanlint.source.suppressions import Suppressions
+from nanlint.source.suppressions import Suppression, Suppressions
 
-__all__ = ["ClassEntry", "Definition", "Index", "Modules", "Source", "SourceError", "Suppressions", "mentions_torch"]
+__all__ = [
+    "ClassEntry",
+    "Definition",
+    "Index",
+    "Modules",
+    "Source",
+    "SourceError",
+    "Suppression",
+    "Suppressions",
+    "mentions_torch",
+]

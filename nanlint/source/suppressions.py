@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nanlint.finding import Position
@@ -24,17 +25,20 @@ class Suppression:
     """
 
     kind: str
+    text: str
     position: Position
     items: tuple[str, ...] | None
     first_row: int
     last_row: int
 
     def covers(self, code: str, name: str, row: int) -> bool:
-        if not self.first_row <= row <= self.last_row:
-            return False
+        return self.first_row <= row <= self.last_row and any(True for _ in self.naming(code, name))
+
+    def naming(self, code: str, name: str) -> Iterator[str]:
+        """The items that mean the rule; an empty one for a comment without any, which means every rule."""
         if self.items is None:
-            return True
-        return any(code.startswith(item.upper()) or item.lower() == name for item in self.items)
+            yield ""
+        yield from (item for item in self.items or () if code.startswith(item.upper()) or item.lower() == name)
 
 
 class Suppressions:
@@ -46,6 +50,12 @@ class Suppressions:
     def covers(self, code: str, name: str, row: int, noqa: bool = True) -> bool:
         """Whether a comment silences the rule in a row; without `noqa`, one of nanlint's own."""
         return any(comment.covers(code, name, row) for comment in self.comments if noqa or comment.kind != "noqa")
+
+    def silencing(self, code: str, name: str, row: int) -> Iterator[tuple[Suppression, str]]:
+        """The comments, each with its items, that silence the rule in a row."""
+        for comment in self.comments:
+            if comment.first_row <= row <= comment.last_row:
+                yield from ((comment, item) for item in comment.naming(code, name))
 
 
 def _find(text: str) -> list[Suppression]:
@@ -60,7 +70,7 @@ def _find(text: str) -> list[Suppression]:
         for position, match, kind in waiting:
             items = match["items"]
             split = None if items is None else tuple(re.split(r"[,\s]+", items.strip(", \t")))
-            found.append(Suppression(kind, position, split, first_row, last_row))
+            found.append(Suppression(kind, match[0], position, split, first_row, last_row))
         waiting.clear()
 
     for token in TOKEN.finditer(text):
