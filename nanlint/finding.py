@@ -72,12 +72,14 @@ class Verdict:
 
     `text` says what is not finite, what was tried, or why nothing could be run. `witness` holds the arguments that
     fail, `script` a test that shows it; both are Python source, and empty unless the status is a confirmation.
+    `unproved` says why it is not `proved` that the value stays finite, "" where that was not asked.
     """
 
     status: Status
     text: str
     witness: tuple[str, ...] = ()
     script: str = ""
+    unproved: str = ""
 
     @property
     def is_confirmed(self) -> bool:

@@ -73,6 +73,17 @@ def test_the_status_of_verify_counts_what_is_confirmed(nanlint: Program, project
     assert nanlint("check", "--verify").returncode == 1
 
 
+def test_why_nothing_is_proved_is_told(nanlint: Program, project: Path) -> None:
+    text = "import torch\n\n\ndef f(x):\n    # nanlint: assume x in [0, 1]\n    x = x.renorm(2, 0, 9.0)\n"
+    (project / "whole.py").write_text(text + "    return torch.log(x.square() + 1 - x)\n", encoding="utf-8")
+    done = nanlint("verify", "--output-format", "json", "--verbose")
+    (found,) = json.loads(done.stdout)
+    verdict = found["verdict"]
+    assert verdict["status"] == "not-reproduced"
+    assert verdict["unproved"] == "the range of renorm is not sure"
+    assert "note: whole.py:7:22: NAN101 is not proved to stay finite: the range of renorm is not sure\n" in done.stderr
+
+
 def test_shards_make_up_the_whole(nanlint: Program, project: Path) -> None:
     for name in ("one", "two", "three"):
         (project / f"{name}.py").write_text(BEHIND, encoding="utf-8")

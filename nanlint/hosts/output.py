@@ -62,7 +62,7 @@ def rendered(
 
 
 def complain(report: Report, *, verbose: bool, quiet: bool) -> None:
-    """What could not be checked, our own bugs, and for who asks notes on the analysis."""
+    """What could not be checked, our own bugs, and for who asks notes on the analysis and on what is not proved."""
     for error in report.errors:
         click.echo(f"error: {error}", err=True)
     for failure in report.failures:
@@ -74,6 +74,12 @@ def complain(report: Report, *, verbose: bool, quiet: bool) -> None:
     if verbose:
         for note in report.notes:
             click.echo(f"note: {note}", err=True)
+        for finding in report.findings:
+            if finding.verdict and finding.verdict.unproved:
+                place = f"{finding.path}:{finding.start.row}:{finding.start.column}"
+                click.echo(
+                    f"note: {place}: {finding.code} is not proved to stay finite: {finding.verdict.unproved}", err=True
+                )
         click.echo(f"checked {report.files} {'file' if report.files == 1 else 'files'}", err=True)
     if not report.files and not report.errors and not quiet:
         click.echo("warning: no Python files to check here", err=True)

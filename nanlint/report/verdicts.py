@@ -24,4 +24,5 @@ def plain(verdict: Verdict) -> dict[str, object]:
         "message": verdict.text,
         "witness": list(verdict.witness),
         "script": verdict.script or None,
+        "unproved": verdict.unproved or None,
     }

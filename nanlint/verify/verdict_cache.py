@@ -84,4 +84,5 @@ def _key(finding: Finding) -> str:
 def _verdict(plain: Any) -> Verdict:
     if plain["status"] not in get_args(Status):
         raise ValueError("no status of a verdict")
-    return Verdict(plain["status"], str(plain["text"]), tuple(map(str, plain["witness"])), str(plain["script"]))
+    witness = tuple(map(str, plain["witness"]))
+    return Verdict(plain["status"], str(plain["text"]), witness, str(plain["script"]), str(plain["unproved"]))

@@ -132,7 +132,8 @@ class Verifier:
         if "script" not in answer:
             if "proved" in answer and _is_of_values(finding):
                 return Verdict("proved", answer["proved"])
-            return Verdict("not-reproduced", _tried(answer))
+            unproved = answer.get("unproved", "") if _is_of_values(finding) else ""
+            return Verdict("not-reproduced", _tried(answer), unproved=unproved)
         return self._confirmed(answer)
 
     def _where(self, path: Path) -> dict[str, str]:
