@@ -24,7 +24,7 @@ Arguments = dict[str, Any]
 
 class Attempt:
     """`may` says which arguments the code is meant for; `fixed` are the expressions of those that stay as found, and
-    `needed` leaves out arguments that the call has by itself.
+    `needed` leaves out arguments that the call has by itself. Without `extremes` nothing is extreme.
 
     `families` counts the calls, `arguments` are those that fail in the end.
     """
@@ -36,11 +36,12 @@ class Attempt:
         may: Callable[[Arguments], bool],
         fixed: Collection[str] = (),
         needed: Callable[[Arguments], Arguments] | None = None,
+        extremes: bool = True,
     ) -> None:
         self.families: Counter[str] = Counter()
         self.arguments = found.arguments
         self._found, self._may, self._fixed, self._needed = found, may, fixed, needed
-        self._trials = trials
+        self._trials, self._extremes = trials, extremes
 
     def run(self) -> Failure | None:
         """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
@@ -67,7 +68,8 @@ class Attempt:
         yield from catalogue.ordinary()
         for arguments in islice(self._found.others, OTHER_SHAPES):
             yield from Catalogue(arguments).edges()
-        yield from catalogue.extreme()
+        if self._extremes:
+            yield from catalogue.extreme()
 
     def _is_fair(self, arguments: Arguments) -> bool:
         return is_finite(arguments) and self._may(arguments)

@@ -66,6 +66,17 @@ def leading(path: str, root: str, module: str, anchor: str) -> str:
 program = Block({path!r}, {root!r}, {module!r}, {anchor!r})"""
 
 
+def calling(loading: str, where: tuple[str, str, str, str], source: str, name: str) -> str:
+    """The lines that make `program` of an example with a call: `where` are the arguments of `leading`, `source` is the
+    code of a docstring, and `name` is what a test imports of the module instead.
+    """
+    head = ("\n" if loading.startswith("from") else "") + loading
+    given = f"known=vars(module), source={source!r}" if source else f"known={{{name!r}: module.{name}}}"
+    return f"""from nanlint.verify.program.block import Block
+{head}
+program = Block({", ".join(map(repr, where))}, {given})"""
+
+
 def script(scene: Scene, title: str, name: str) -> str:
     """Its text; `title` says what was found, `name` is the end of the test's name."""
     title = title.replace("\\", "\\\\").replace('"""', "'''")

@@ -115,9 +115,13 @@ class Verifier:
         }
         try:
             answer = self._searcher.ask(question, self._limits.search_s)
+            verdict = self._judged(finding, answer)
+            if "script" in answer and not verdict.is_confirmed and not answer["plain"]:
+                # an example may depend on more than is written down of it
+                answer = self._searcher.ask({**question, "plain": True}, self._limits.search_s)
+                verdict = self._judged(finding, answer)
         except Lost as lost:
             return Verdict("not-runnable", str(lost)), None
-        verdict = self._judged(finding, answer)
         tried = "script" in answer and not verdict.is_confirmed
         if not unimportable:
             return verdict, None if tried else answer["files"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from nanlint.verify import tree
 from nanlint.verify.calling import reset
 from nanlint.verify.program.loading import compiled, namespace, parsed, run
-from nanlint.verify.program.slicing import RESULT, STACK, STOP, Piece, Unreached, leading
+from nanlint.verify.program.slicing import CALL, RESULT, STACK, STOP, Piece, Unreached, leading
 
 
 class Block:
@@ -22,22 +23,37 @@ class Block:
     An input is a tensor, a list or dict of them, or the parameters of a module by their names. What does not depend on
     one of these is run once, when the block is made. Raises `slicing.Unreached` where the program never gets there,
     and whatever the program raises.
+
+    With `known` the program is an example, whose anchor is that of a call: the names in it stand for these values
+    whatever the program imports by them, `source` is its text where it lies in no file, and `call` makes the call.
     """
 
-    def __init__(self, path: str, root: str, name: str, anchor: str) -> None:
-        program = parsed(path)
+    def __init__(
+        self,
+        path: str,
+        root: str,
+        name: str,
+        anchor: str,
+        *,
+        known: Mapping[str, Any] | None = None,
+        source: str = "",
+        call: Callable[..., Any] | None = None,
+    ) -> None:
+        program = ast.parse(source) if source else parsed(path)
         self._start = namespace(path, root, name).__dict__
-        self._start |= {"__name__": "__main__", STOP: Unreached}
+        self._start |= {"__name__": "__main__", STOP: Unreached, CALL: call or _called, **(known or {})}
         reset()
         inputs: dict[str, Any] = {}
         derived = {STACK}
         inside: list[Piece] = []
-        for piece in leading(program, anchor):
+        for piece in leading(program, anchor, example=known is not None):
             if piece.reads & (inputs.keys() | derived) or RESULT in piece.binds:
                 inside.append(piece)
                 derived |= piece.gives
                 continue
             run(piece, program, self._start, path)
+            if known and isinstance(piece.node, (ast.Import, ast.ImportFrom)):
+                self._start |= {each: known[each] for each in piece.binds & known.keys()}
             inputs.update({each: self._start[each] for each in piece.gives if _is_input(self._start.get(each))})
         needed = set[str]().union(*(piece.reads for piece in inside))
         self._held = {each: value for each, value in inputs.items() if each in needed}
@@ -64,6 +80,10 @@ class Block:
             elif other := {each: tensor for each, tensor in value.items() if not torch.equal(tensor, own[each])}:
                 found[name] = other
         return found
+
+
+def _called(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named)
 
 
 def _same(one: Any, other: Any) -> bool:

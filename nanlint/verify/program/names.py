@@ -61,11 +61,12 @@ def binds(statement: ast.stmt) -> Iterator[str]:
             yield node.name
 
 
-def changes(statement: ast.stmt, modules: set[str]) -> Iterator[str]:
+def changes(statement: ast.stmt, modules: set[str], *, any_method: bool = False) -> Iterator[str]:
     """The variables whose value a statement changes: `x[0] = 1`, `x.add_(1)`, `init.zeros_(x)`, `xs.append(1)`.
 
     A call of any method that stands alone (`model.eval()`) counts too, unless it stands in a block of the statement;
-    of the functions of `modules`, which are names, those alone that set something (`torch.manual_seed(0)`).
+    of the functions of `modules`, which are names, those alone that set something (`torch.manual_seed(0)`). With
+    `any_method` each method changes what it is called on.
     """
     for node in _own(statement):
         if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
@@ -73,7 +74,7 @@ def changes(statement: ast.stmt, modules: set[str]) -> Iterator[str]:
         elif isinstance(node, ast.Call):
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            alone = isinstance(statement, ast.Expr) and statement.value is node
+            alone = any_method or (isinstance(statement, ast.Expr) and statement.value is node)
             if isinstance(function, ast.Attribute) and (alone or name.endswith("_") or name in _CHANGING):
                 yield from (root for root in _root(function) if root not in modules or _SETTING.match(name))
             if name.endswith("_"):

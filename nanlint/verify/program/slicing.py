@@ -12,8 +12,8 @@ from nanlint.verify.program.names import binds, changes, is_certain, reads
 
 # What a program's last piece gives its value to, and the stack that its `with` statements enter.
 RESULT, STACK = "__result__", "__stack__"
-# The exception of a condition that does not hold.
-STOP = "__stop__"
+# The exception of a condition that does not hold, and what makes the call of an example.
+STOP, CALL = "__stop__", "__call__"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
@@ -47,10 +47,12 @@ def defining(tree: ast.Module, names: Iterable[str]) -> list[Piece]:
     return [pieces[index] for index in sorted(chosen)]
 
 
-def leading(tree: ast.Module, anchor: str) -> list[Piece]:
+def leading(tree: ast.Module, anchor: str, *, example: bool = False) -> list[Piece]:
     """What leads to the statement or expression at an anchor of `anchor_of`; the last piece gives `RESULT` its value.
 
-    Loops are in their first pass. Raises Unreached, also where there is nothing at the anchor.
+    Loops are in their first pass. `example`: the anchor is that of a call, whose arguments become variables where they
+    are none, and which `CALL` makes; what is asserted on the way may be otherwise. Raises Unreached, also where there
+    is nothing at the anchor.
     """
     modules, before = _modules(tree), list[Piece]()
     node: ast.AST = tree
@@ -64,12 +66,32 @@ def leading(tree: ast.Module, anchor: str) -> list[Piece]:
             if isinstance(inner[place], ast.stmt):
                 before += _entered(node, name)
                 check_goes_on(inner[:place])
-                before += _pieces(inner[:place], modules)
+                before += _pieces(inner[:place], modules, example=example)
             inner = inner[place]
         if not isinstance(inner, ast.AST):
             raise Unreached(f"there is no {anchor} in the program")
         node = inner
+    if example and isinstance(node, ast.Call):
+        lifted, node = _lifted(node)
+        before += lifted
     return _needed(before, _last(node))
+
+
+def _lifted(call: ast.Call) -> tuple[list[Piece], ast.Call]:
+    pieces: list[Piece] = []
+
+    def named(name: str, value: ast.expr) -> ast.expr:
+        if isinstance(value, (ast.Name, ast.Constant, ast.Starred)):
+            return value
+        pieces.append(_made(ast.Assign([ast.Name(name, ast.Store())], value), value))
+        return ast.Name(name, ast.Load())
+
+    positional = [named(f"argument{number}", each) for number, each in enumerate(call.args, 1)]
+    keywords = [
+        ast.keyword(each.arg, named(each.arg, each.value) if each.arg else each.value) for each in call.keywords
+    ]
+    made = ast.Call(ast.Name(CALL, ast.Load()), [call.func, *positional], keywords)
+    return pieces, ast.fix_missing_locations(ast.copy_location(made, call))
 
 
 def check_goes_on(body: Sequence[ast.stmt]) -> None:
@@ -121,16 +143,18 @@ def _holds(node: ast.expr, flagged: Flagged) -> bool:
     return start <= flagged[:2] and flagged[2:] <= end
 
 
-def _pieces(body: list[ast.stmt], modules: set[str]) -> list[Piece]:
+def _pieces(body: list[ast.stmt], modules: set[str], *, example: bool = False) -> list[Piece]:
     found = []
-    for node in body:
+    for statement in body:
+        node = statement
+        if example and isinstance(node, ast.Assert):
+            node = ast.copy_location(ast.Expr(node.test), node)
         if isinstance(node, ast.If) and _is_main(node.test):
-            found += _pieces(node.body, modules)
+            found += _pieces(node.body, modules, example=example)
             continue
         bound = set(binds(node))
-        found.append(
-            Piece(node, reads(node), bound if is_certain(node) else set(), bound | set(changes(node, modules)))
-        )
+        gives = bound | set(changes(node, modules, any_method=example))
+        found.append(Piece(node, reads(node), bound if is_certain(node) else set(), gives))
     return found
 
 
@@ -164,7 +188,7 @@ def _entered(node: ast.AST, block: str) -> Iterator[Piece]:
             entered = ast.Call(enter, [item.context_expr], [])
             target = copy.deepcopy(item.optional_vars)
             yield _made(ast.Assign([target], entered) if target else ast.Expr(entered), node, always=True)
-    elif not isinstance(node, (ast.Module, ast.Try, ast.If)):
+    elif not isinstance(node, (ast.Module, ast.Try, ast.If, ast.FunctionDef)):
         raise Unreached(f"the line stands in a block of a {type(node).__name__.lower()} at module level")
 
 
@@ -196,7 +220,7 @@ def _made(node: ast.stmt, source: ast.AST, *, always: bool = False) -> Piece:
         if isinstance(each, (ast.stmt, ast.expr)) and not hasattr(each, "lineno"):
             ast.copy_location(each, source)
     bound = set(binds(node))
-    return Piece(node, reads(node) - {STOP}, bound, bound, always)
+    return Piece(node, reads(node) - {STOP, CALL}, bound, bound, always)
 
 
 def _of_loop(statement: ast.stmt) -> Iterator[ast.AST]:
