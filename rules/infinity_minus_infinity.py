@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, Fill, Report, Site, fills, rule
+from nanlint.api import CERTAIN, LIKELY, Fill, Report, Site, fills, first_arg, rule, same, strip_views
 
 
 @rule("NAN304", at="sub", kind="overflow", mentions="inf Inf")
@@ -42,7 +42,10 @@ def infinity_minus_infinity(site: Site) -> Iterator[Report]:
     is subtracted, softmax-of-all-masked speaks.
     """
     left, right = site.value("input"), site.value("other")
-    if left is None or right is None or left.ident == right.ident or site.is_repaired:
+    if left is None or right is None or same(left, right) or same(first_arg(strip_views(right)), left):
+        # a difference to its own maximum is infinite on both sides only where the whole row is
+        return
+    if site.is_repaired:
         return
     ours, theirs = list(fills(left)), list(fills(right))
     if not ours or not theirs:
