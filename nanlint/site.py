@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """What a rule proposes to write at a place: a template, whose names stand for the operands."""
+    """What a rule proposes to write at a place: a template, whose names stand for the operands.
+
+    `step`: the optimizer whose step stands there, or at `behind`; the template is for statements in front of the place.
+    `behind` alone: what the statement of the place is to be moved behind.
+    """
 
     title: str
     place: Place
     template: str
     operands: Mapping[str, Operand]
     applicability: Literal["safe", "unsafe"]
+    step: Value | None = None
+    behind: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,6 +282,19 @@ class Site:
         """Propose to pass a keyword to the function of torch that is called here."""
         title = f"Give {keyword}={value}"
         return (Proposal(title, self.place, f"{self.op}({keyword}={value})", {}, "unsafe"),)
+
+    def before_step(self, title: str, step: Place, optimizer: Value, template: str) -> tuple[Proposal, ...]:
+        """Propose lines in front of a step, in which `PARAMETERS` stands for what it changes, and `OPTIMIZER`."""
+        return (Proposal(title, step, template, {}, "unsafe", step=optimizer),)
+
+    def unscaled(self, clip: Place, optimizer: Value, step: Place) -> tuple[Proposal, ...]:
+        """Propose to divide the gradients by their scale in front of a clip; `step` is that of the scaler."""
+        line = "SCALER.unscale_(OPTIMIZER)"
+        return (Proposal("Unscale the gradients before they are clipped", clip, line, {}, "unsafe", optimizer, step),)
+
+    def move(self, title: str, what: Place, behind: Place) -> tuple[Proposal, ...]:
+        """Propose to move a statement behind a later one."""
+        return (Proposal(title, what, "", {}, "unsafe", behind=behind),)
 
     def kept_from_zero(self, x: Operand) -> tuple[Proposal, ...]:
         """Propose to put a small number, or 1 in the place of a count, where a divisor is 0."""

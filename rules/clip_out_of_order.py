@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, Confidence, Event, Loop, Report, Site, Training, rule
+from nanlint.api import CERTAIN, LIKELY, Confidence, Event, Loop, Proposal, Report, Site, Training, rule
 
 ORDER = "the order is backward(), unscale_() under a GradScaler, clip, step()"
 
@@ -51,6 +51,10 @@ def clip_out_of_order(site: Site) -> Iterator[Report]:
     # run: train(nn.Linear(2, 1), [(torch.full((4, 2), 1e3), torch.zeros(4, 1))])
     ```
 
+    ## Fix safety
+
+    Unsafe: it changes what is learned.
+
     ## Known limits
 
     A clip belongs to the nearest step: which parameters it is given is not compared with those of the optimizer.
@@ -68,7 +72,8 @@ def clip_out_of_order(site: Site) -> Iterator[Report]:
                     continue
                 place = clip.calls[0]
             confidence, what = fault
-            yield site.report(confidence, f"{what}: {ORDER}", at=place)
+            fixes = _reordered(site, loop, clip) if place is clip.place else ()
+            yield site.report(confidence, f"{what}: {ORDER}", at=place, fixes=fixes)
         for hook in training.words("hook"):
             step = next((s for s in loop.steps if s.is_scaler_step and _enabled(s) is not None), None)
             if step is not None:
@@ -96,6 +101,22 @@ def _fault(training: Training, loop: Loop, clip: Event) -> tuple[Confidence, str
             return None
         return CERTAIN, f"gradients are clipped after step() on line {row(last.place)} has used them"
     return _scaled(training, loop, clip, before, after)
+
+
+def _reordered(site: Site, loop: Loop, clip: Event) -> tuple[Proposal, ...]:
+    """The clip behind backward(), or what divides the gradients by their scale in front of it."""
+    before, after = loop.around(clip)
+    last = next((e for e in reversed(before) if e.word in ("backward", "step")), None)
+    coming = next((e for e in after if e.word in ("backward", "step")), None)
+    step = coming if coming is not None and coming.is_scaler_step else None
+    if step is not None and step.first is not None and not loop.words("unscale"):
+        return site.unscaled(clip.place, step.first, step.place)
+    if coming is not None and coming.word == "backward":
+        return site.move("Clip behind backward()", clip.place, coming.place)
+    backward = next((e for e in reversed(before) if e.word == "backward"), None)
+    if last is not None and last.word == "step" and backward is not None:
+        return site.move("Clip behind backward()", clip.place, backward.place)
+    return ()
 
 
 def _is_clipped_between(loop: Loop, backward: Event, step: Event) -> bool:

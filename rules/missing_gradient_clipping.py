@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, POSSIBLE, Report, Site, Training, rule
+from nanlint.api import LIKELY, POSSIBLE, Event, Loop, Proposal, Report, Site, Training, rule
 
 CURE = "call `torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)` before it"
 
@@ -50,6 +50,11 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
     # run: train(nn.Linear(2, 1), [(torch.full((4, 2), 1e3), torch.zeros(4, 1))])
     ```
 
+    ## Fix safety
+
+    Unsafe: it changes what is learned. The bound is 1.0, and the parameters are those of the model that the optimizer
+    was made for, or the ones that it holds.
+
     ## Known limits
 
     A helper of another package that clips without saying so by its name or by an argument is not seen. The
@@ -82,5 +87,15 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
                 f"no gradient clipping between backward() and this step{urgent}: one bad batch can ruin the weights"
                 f"; {CURE}",
                 at=loop.shown(step),
+                fixes=_clipped(site, loop, step) if loop.shown(step) is step.place else (),
             )
             break
+
+
+def _clipped(site: Site, loop: Loop, step: Event) -> tuple[Proposal, ...]:
+    """Clipping in front of the step, of gradients that a scaler has divided by its scale."""
+    lines = ["torch.nn.utils.clip_grad_norm_(PARAMETERS, max_norm=1.0)"]
+    if step.is_scaler_step and not loop.words("unscale"):
+        lines.insert(0, "SCALER.unscale_(OPTIMIZER)")
+    optimizer = step.first if step.is_scaler_step and step.first is not None else step.receiver
+    return site.before_step("Clip the gradients before the step", step.place, optimizer, "\n".join(lines))

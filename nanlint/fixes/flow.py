@@ -33,8 +33,11 @@ class Flow:
         """Plain, and no call: as good as a variable."""
         return self.is_plain(node) and not any(isinstance(part, (ast.Call, ast.MatMult)) for part in ast.walk(node))
 
-    def holds(self, node: ast.expr, at: ast.expr) -> bool:
-        """The expression, which is evaluated in an earlier statement, has the same value where `at` stands."""
+    def holds(self, node: ast.expr, at: ast.expr, *, content: bool = True) -> bool:
+        """The expression, which is evaluated in an earlier statement, has the same value where `at` stands.
+
+        Without `content` it is the same object, which may have changed.
+        """
         before, after = self.code.statement(node), self.code.statement(at)
         ahead = self._between(before, after, at)
         if ahead is None or self.code.scope(node) is not self.code.scope(at) or not self.is_plain(node):
@@ -46,6 +49,8 @@ class Flow:
         stored = {n.id for n in ast.walk(before) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         if stored & names:
             return False
+        if not content:
+            return not has_attributes and not any(_rebinds(part, names) for part in ahead)
         return not any(self._disturbs(part, names, has_attributes) for part in ahead)
 
     def _between(self, before: ast.stmt, after: ast.stmt, at: ast.expr) -> list[ast.AST] | None:
@@ -77,8 +82,8 @@ class Flow:
 
     def _disturbs(self, node: ast.AST, names: set[str], has_attributes: bool) -> bool:
         """The node may change what the names stand for, or what is in it."""
-        if isinstance(node, ast.Name):
-            return node.id in names and not isinstance(node.ctx, ast.Load)
+        if _rebinds(node, names):
+            return True
         if isinstance(node, (ast.Attribute, ast.Subscript)):
             return not isinstance(node.ctx, ast.Load)
         if isinstance(node, (ast.AugAssign, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Delete)):
@@ -120,6 +125,10 @@ class Flow:
         ends = (at.lineno, at.col_offset)
         ahead = [n for n in ast.walk(last) if isinstance(n, ast.Call) and (n.lineno, n.col_offset) < ends]
         return all(n in self.pure or self.code.within(at, n) for n in ahead)
+
+
+def _rebinds(node: ast.AST, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names and not isinstance(node.ctx, ast.Load)
 
 
 def _reads(call: ast.Call) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from nanlint.fixes.flow import Flow, assigned
 from nanlint.fixes.matching import Match, applications
 from nanlint.fixes.rewriting import Rewriting, of_template
 from nanlint.fixes.stable import rewritings
+from nanlint.fixes.statements import behind, gradients, written
 from nanlint.fixes.writing import Unwritable, last_name, replacement, with_keyword
 from nanlint.ops import TABLE
 from nanlint.source.lex import TOKEN
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Applied, Place, Session
-    from nanlint.facts.value import Operand
+    from nanlint.facts.value import Operand, Value
     from nanlint.site import Proposal, Report, Site
     from nanlint.source import nodes as cst
 
@@ -80,7 +82,8 @@ class Proposals:
             self._add(fixes, found.rewriting, found.root.place, found.match.names, found.match.used)
         for proposal in report.fixes:
             if not proposal.operands:
-                self._add_keyword(fixes, proposal)
+                with suppress(Unwritable):
+                    fixes += self._of_statements(proposal)
                 continue
             rewriting = of_template(proposal.template, proposal.applicability, proposal.title)
             own: list[Fix] = []
@@ -119,14 +122,36 @@ class Proposals:
                     seen.add(twin.node)
                     yield applied.place._replace(node=twin.node), dict.fromkeys(proposal.operands, twin)
 
-    def _add_keyword(self, fixes: list[Fix], proposal: Proposal) -> None:
-        """The call that the proposal is for, with another keyword, where its function is called by its own name."""
-        wanted = ast.parse(proposal.template, mode="eval").body
+    def _of_statements(self, proposal: Proposal) -> Iterator[Fix]:
+        """Another keyword, other statements, or another order of them. Raises Unwritable."""
         call = self._expression(proposal.place)
-        if isinstance(wanted, ast.Call) and isinstance(call, ast.Call) and last_name(call) == last_name(wanted):
-            edit = with_keyword(self.code, call, wanted.keywords[0])
-            if edit is not None:
-                fixes.append(Fix(proposal.title, proposal.applicability, (edit,)))
+        if not isinstance(call, ast.Call):
+            return
+        if proposal.step is not None:
+            yield self._in_front(proposal, proposal.step, call)
+        elif proposal.behind is not None:
+            other = self._expression(proposal.behind)
+            if other is not None:
+                edits = behind(self.code, self.code.statement(call), self.code.statement(other))
+                yield Fix(proposal.title, proposal.applicability, edits)
+        else:
+            # where the function is called by its own name, not through a module that was given it before
+            wanted = ast.parse(proposal.template, mode="eval").body
+            if isinstance(wanted, ast.Call) and last_name(call) == last_name(wanted):
+                edit = with_keyword(self.code, call, wanted.keywords[0])
+                if edit is not None:
+                    yield Fix(proposal.title, proposal.applicability, (edit,))
+
+    def _in_front(self, proposal: Proposal, optimizer: Value, first: ast.Call) -> Fix:
+        step = self._expression(proposal.behind) if proposal.behind is not None else first
+        if not isinstance(step, ast.Call):
+            raise Unwritable("the step is no call")
+        made = optimizer.made_by
+        here = made is not None and made.place.unit is proposal.place.unit
+        maker = self._expression(made.place) if here and made is not None else None
+        words = gradients(self.code, self.flow, step, maker)
+        edits = written(self.code, first, proposal.template.splitlines(), words)
+        return Fix(proposal.title, proposal.applicability, edits)
 
     def _search(self) -> Iterator[Found]:
         by_node: dict[int, list[Applied]] = {}
