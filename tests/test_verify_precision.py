@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import run
 
+from nanlint.finding import Confidence, Finding, Position
 from nanlint.verify.isolate.worker import Worker
-from nanlint.verify.verdicts import CHILD
+from nanlint.verify.verdicts import CHILD, Verifier
 
 HEAD = "import torch\nfrom torch import Tensor, nn\n\n\n"
 Answer = dict[str, Any]
@@ -66,6 +68,16 @@ def test_lost_digits_are_confirmed(ask: Ask, body: str) -> None:
     assert not answer["extreme"]
     assert answer["again"]["failed"]
     assert answer["again"]["message"].startswith("still imprecise: result")
+
+
+def test_a_finding_of_a_rule_about_precision_is_judged_so(tmp_path: Path) -> None:
+    path = tmp_path / "angles.py"
+    path.write_text(f"{HEAD}def f(angle: Tensor):\n    return 1 - torch.cos(angle)\n", encoding="utf-8")
+    start, end = Position(6, 12), Position(6, 32)
+    finding = Finding("NAN705", "one-minus-cosine", "says", str(path), start, end, Confidence.LIKELY)
+    with Verifier() as verifier:
+        assert verifier.verdict(finding).text == "result is 0 where float64 gives 5e-13"
+        assert verifier.verdict(replace(finding, code="NAN101")).status == "not-reproduced"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -47,6 +48,8 @@ class Attempt:
         """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
         then. None too where only another part of its statement failed.
         """
+        # The first traced call needs it, and the seconds that this takes are not those of a search.
+        importlib.import_module("torch._dynamo")
         until = time.process_time() + SECONDS
         self._trials.prepare(self._found.arguments)
         for values in self._all_values():
