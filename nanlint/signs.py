@@ -33,6 +33,16 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"1(?<=\b1)(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"sub(?<=\bsub)_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
         ),
     ),
+    "uninitialised": (
+        "empty empty_like new_empty Tensor FloatTensor",
+        (
+            # the first mention behind the assignment that is not of the format alone is in arithmetic
+            (r"\b(\w+) = (?:[\w.]+\.)?(?:new_empty|empty_like|empty|Tensor|FloatTensor)\("
+            r"(?:(?!\b\1\b(?!\.(?:shape|size|dtype|device)))[\s\S])*?"
+            r"(?:[-+*/@<>]\s*\1\b|\b\1\b(?:\[[^\]\n]*\])?\s*(?:[-+*/@<>]|\.\w+\()(?<!_\())"),
+            r"empty(?:_like)?\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)\s*(?:[-+*/@]|\.\w+\()(?<!_\()",
+        ),
+    ),
     "training-step": (
         "",
         (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from nanlint.facts.uninitialised import parameters
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
@@ -72,6 +73,7 @@ BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
 IS_TEST = re.compile(TEST)
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
+MADE_EMPTY = re.compile(r"\.(\w+) = [\w.]*Parameter\([^\n]*(?:empty|empty_like|Tensor)\(")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
@@ -172,6 +174,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     if "empty-reduction" in listened:
         averages.update(filter(reduces, index.source.words), ("self",) if "Loss(" in index.source.text else ())
     has_infinity = "mul" in listened and "inf" in text.lower()
+    unfilled = _left_as_made(index.source.text) if "uninitialised-parameter" in listened else frozenset()
     infinite = _infinite(index.source.bare_rows) if has_infinity else frozenset()
 
     def shows(code: str) -> bool:
@@ -192,6 +195,7 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
             or not averages.isdisjoint(words) and _selects(code)
             or measures and CRITERION.search(code) is not None
             or (weighted or diverges) and "self" in words
+            or not unfilled.isdisjoint(words) and "Parameter" in words
             or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
         )  # fmt: skip
 
@@ -249,6 +253,14 @@ def _divides_by_more_than_numbers(code: str) -> bool:
 def _infinite(rows: Iterable[str]) -> frozenset[str]:
     """The words for infinity, and the names to which the file gives it: `self.blocked = float("-inf")`."""
     return INFINITE.union(*(HOLDS_INFINITY.findall(row) for row in rows if "inf" in row or "Inf" in row))
+
+
+def _left_as_made(text: str) -> frozenset[str]:
+    """The parameters that nothing in the file initialises."""
+    names = set(MADE_EMPTY.findall(text))
+    # most are filled by a function of torch.nn.init, which is seen at less cost
+    filled = {name for name in names if re.search(rf"_\([^\n]*\.{name}\b|\.{name}\.(?:data\.)?\w+_\(", text)}
+    return frozenset(parameters(text).values()) if names - filled else frozenset()
 
 
 def reduces(word: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
 from nanlint.ops.names import is_absent
+from nanlint.source.stdlib import tree_of
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -40,7 +41,7 @@ def note(frame: Frame, full: str, node: cst.Node) -> None:
 
 def is_guarded(text: str, row: int, name: str) -> bool:
     """Code around that row copes with torch lacking the name: by `hasattr`, a test of the version or a `try`."""
-    tree = _tree(text)
+    tree = tree_of(text)
     if tree is None:
         return True
     flags, added = _flags(text)
@@ -50,17 +51,9 @@ def is_guarded(text: str, row: int, name: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _tree(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-@lru_cache(maxsize=2)
 def _flags(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Variables that hold the answer of such a test, and attributes that the file sets by itself."""
-    tree = _tree(text)
+    tree = tree_of(text)
     flags: set[str] = set()
     added: set[str] = set()
     for node in ast.walk(tree) if tree is not None else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast, emptiness, masking, needs, precision
+from nanlint.facts import autocast, emptiness, masking, needs, precision, uninitialised
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
 from nanlint.facts.hazards import carried
@@ -127,6 +127,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         site = record(frame, "empty-reduction", operands, node, result, (op.name, of_nothing))
         result = result.but(hazards=result.hazards | {site})
         site.result = result
+    if (
+        "uninitialised" in frame.session.listened
+        and (empty := uninitialised.read(frame, op.name, operands)) is not None
+    ):
+        record(frame, "uninitialised", {"input": empty}, node, result)
     unmet = needs.unmet(op, values)
     if op.name in frame.session.listened or unmet:
         site = record(frame, op.name, operands, node, result)

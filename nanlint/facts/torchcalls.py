@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast, narrow
+from nanlint.facts import autocast, narrow, uninitialised
 from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.constraints import bounded, clamp_probs, independent
@@ -37,6 +37,11 @@ def _finfo(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, O
 
 def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     first = positional[0].value if positional else None
+    session = frame.session
+    if "uninitialised-parameter" in session.listened and frame.is_here:
+        empty = uninitialised.parameters(session.source.text)
+        if (row := session.span(frame.place(node))[0].row) in empty:
+            record(frame, "uninitialised-parameter", {}, node, frame.unknown(), empty[row])
     trained = keywords.get("requires_grad")
     frozen = trained is not None and trained.value.is_literal and not trained.value.const
     if frozen and first is not None:
@@ -149,7 +154,10 @@ def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.
     op = TABLE["tensor"]
     if len(positional) == 1 and positional[0].value.kind == "tuple":
         return apply(frame, op, gathered(frame, op, {"input": positional[0]}), node).but(dtype=dtype)
-    return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False)
+    sizes = {str(i): operand.value for i, operand in enumerate(positional)}
+    of_numbers = bool(sizes) and all(v.kind == "number" for v in sizes.values())
+    made = Application("empty", sizes, frame.place(node)) if of_numbers else None
+    return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False, made_by=made)
 
 
 def _assert(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
@@ -191,7 +199,8 @@ def foreign(
             escape(operand.value)
         written(frame, [operand.value for operand in (*positional, *keywords.values())])
     last = name.rsplit(".", 1)[-1]
-    if last.endswith("Tensor") and (dtype := dtype_name(name)) is not None:
+    dtype = frame.session.default_dtype if name == "torch.Tensor" else dtype_name(name)
+    if last.endswith("Tensor") and dtype is not None:
         return _of_type(frame, dtype, positional, node)
     if last == "GradScaler":
         return _scaler(frame, positional, keywords, node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from nanlint.source.index import ClassEntry, Index, Rows
 
@@ -17,6 +18,15 @@ def parse(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text)
+
+
+@lru_cache(maxsize=2)
+def tree_of(text: str) -> ast.Module | None:
+    """The tree of a whole file, whose expressions are walked; None where the running Python cannot read it."""
+    try:
+        return parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def fill(index: Index, tree: ast.Module) -> None:
