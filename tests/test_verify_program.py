@@ -215,6 +215,19 @@ def test_a_function_that_needs_it_is_not(judge: Judge) -> None:
     assert verdict.text.startswith("import: ModuleNotFoundError: No module named 'no_such_plots'")
 
 
+def test_what_a_file_of_ones_own_cannot_import_is_missed_only_where_it_is_used(judge: Judge, folder: Path) -> None:
+    parcel = folder / "parcel"
+    parcel.mkdir()
+    (parcel / "__init__.py").write_text("from . import no_such_part\n", encoding="utf-8")
+    (parcel / "scales.py").write_text("import no_such_package as other\n\nSCALE = 2.0\nOTHER = other.SCALE\n", "utf-8")
+    (parcel / "base.py").write_text("from .scales import SCALE\n\n\ndef scaled(x):\n    return x * SCALE\n", "utf-8")
+    verdict = judge("from parcel.base import scaled\n\n\ndef f(x):\n    return scaled(x).log()  # bad\n")
+    assert verdict.status == "confirmed", verdict.text
+    verdict = judge("from parcel.scales import OTHER\n\n\ndef f(x):\n    return (x * OTHER).log()  # bad\n")
+    assert verdict.status == "not-runnable"
+    assert "No module named 'no_such_package'" in verdict.text
+
+
 def test_a_file_without_an_end_is_not_imported(judge: Judge) -> None:
     verdict = judge("def f(x):\n    return x.log()  # bad\n\n\nwhile True:\n    f(torch.rand(2))\n")
     assert verdict.status == "confirmed"

@@ -241,6 +241,34 @@ def test_the_reproducer_fails_now_and_passes_once_fixed(
     path.unlink()
 
 
+def test_an_object_is_prepared_by_the_method_that_makes_what_it_lacks(judge: Judge) -> None:
+    verdict = judge("""
+        class Net:
+            def __init__(self, scale):
+                self.scale = scale
+
+            def start(self, again):
+                self.logarithm = None
+
+            def initialize(self):
+                self.logarithm = torch.log
+
+            def loss(self, x):
+                return self.logarithm(x).sum()  # bad
+    """)
+    assert (verdict.status, verdict.text) == ("confirmed", "result is -inf")
+    assert verdict.witness[0].endswith(", then initialize()")
+    assert "    instance.initialize()\n" in verdict.script
+
+
+def test_a_rule_that_stands_for_others_is_confirmed_by_what_they_tell(verifier: Verifier, folder: Path) -> None:
+    path = folder / "stands_for.py"
+    path.write_text("import torch\n\n\ndef f(x):\n    return x.exp().add(1).log().sum()\n", encoding="utf-8")
+    place = (Position(5, 12), Position(5, 19))
+    softplus = Finding("NAN307", "manual-sigmoid", "", str(path), *place, Confidence.LIKELY)
+    assert verifier.verdict(softplus).status == "confirmed"
+
+
 def test_what_another_part_of_the_statement_makes_is_no_confirmation(verifier: Verifier, folder: Path) -> None:
     path = folder / "parts.py"
     path.write_text(

@@ -81,10 +81,14 @@ class Case:
             bad=failure.expression,
             outputs=failure.outputs if is_gradient else (),
             wanting=self._wanting(failure) if is_gradient or self.found.wants_gradient else [],
+            prepared_by=instance.prepared_by if instance else (),
             is_property=self.aim is not None and self.aim.is_property,
             widened={key: wide_source(value, key) for key, value in self.attempt.arguments.items()} if is_wide else {},
         )
-        made = [f"{instance.expression.removeprefix('module.')}({_given(construction)})"] if instance else []
+        made = []
+        if instance:
+            calls = "".join(f", then {name}()" for name in instance.prepared_by)
+            made = [f"{instance.expression.removeprefix('module.')}({_given(construction)}){calls}"]
         what = f"the gradient of {failure.expression}" if is_gradient else failure.expression
         return {
             "script": script(scene, title, name),

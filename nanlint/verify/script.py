@@ -30,7 +30,7 @@ class Scene:
     """All that a script needs. `loading` are the lines that make what is called; `arguments` and `construction` are
     Python source by name; `owner` makes the object, "" for a function. `bad` is the expression that is not finite,
     `outputs` what a gradient flows back from where that is the gradient of `bad`. `widened` are the arguments in
-    float64, where `bad` is compared with what these give.
+    float64, where `bad` is compared with what these give. `prepared_by` are methods that the object needs called.
     """
 
     loading: str
@@ -43,6 +43,7 @@ class Scene:
     wanting: Sequence[str]
     is_property: bool = False
     widened: Mapping[str, str] = field(default_factory=dict)
+    prepared_by: Sequence[str] = ()
 
 
 def importing(root: str, module: str) -> str:
@@ -116,6 +117,7 @@ def _construction(scene: Scene) -> list[str]:
     lines = [f"{name}_ = {text}" for name, text in scene.construction.items()]
     given = ", ".join(f"{name}={name}_" for name in scene.construction)
     lines += ["torch.manual_seed(0)", f"instance = {scene.owner}({given})"]
+    lines += [f"instance.{name}()" for name in scene.prepared_by]
     return [*lines, "if isinstance(instance, torch.nn.Module):", "    instance.train()"]
 
 

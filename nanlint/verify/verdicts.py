@@ -237,8 +237,10 @@ def _kind(finding: Finding) -> str:
 
 
 def _foreign(finding: Finding) -> list[str]:
-    """The operations whose failure is another finding than this one."""
-    own = next((set(rule.at) for rule in rules_of(()) if rule.code == finding.code), set())
+    """The operations whose failure is another finding than this one, or than those that its rule stands for."""
+    rules = rules_of(())
+    names = {name for rule in rules if rule.code == finding.code for name in (rule.name, *rule.over)}
+    own = {op for rule in rules if rule.name in names for op in rule.at}
     return sorted(ELEMENTWISE - own) if own & ELEMENTWISE and _is_of_values(finding) else []
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import itertools
+import re
 import textwrap
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 from nanlint.verify.arguments.candidates import candidates
 from nanlint.verify.arguments.specs import SIZES, Spec
-from nanlint.verify.calling import limited, reset
+from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.target import Target, classes_of, parameters, reason
 
 _COMBINED = 6
@@ -25,12 +27,16 @@ _CALL_S = 3.0
 
 @dataclass(slots=True)
 class Instance:
-    """`value` was made by calling `expression`, in a script, with `arguments`; `specs` tell how these came about."""
+    """`value` was made by calling `expression`, in a script, with `arguments`; `specs` tell how these came about.
+
+    `prepared_by` are the methods that were called then.
+    """
 
     value: Any
     expression: str
     arguments: dict[str, Any]
     specs: dict[str, Spec]
+    prepared_by: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,6 +74,32 @@ class Instances:
                 self.error = reason("construction", error)
                 continue
             yield Instance(value, _expression(kind, self.target), arguments, given)
+
+
+def prepared(instance: Instance, error: BaseException | None) -> Instance | None:
+    """The same with an attribute that its object lacked, which a method without arguments makes; None without one."""
+    told = re.fullmatch(r"'(\w+)' object has no attribute '(\w+)'.*", str(error), re.DOTALL)
+    kind = type(instance.value)
+    if not isinstance(error, AttributeError) or told is None or told[1] != kind.__name__:
+        return None
+    for owner in kind.__mro__[:-1]:
+        for node in ast.walk(_source(owner) or ast.Module([], [])):
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("__") or not _makes(node, told[2]):
+                continue
+            value = copied(instance.value)
+            with contextlib.suppress(BaseException), limited(_CALL_S):
+                reset()
+                getattr(value, node.name)()
+            if hasattr(value, told[2]):
+                return replace(instance, value=value, prepared_by=(*instance.prepared_by, node.name))
+    return None
+
+
+def _makes(node: ast.FunctionDef, attribute: str) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == attribute and isinstance(each.ctx, ast.Store)
+        for each in ast.walk(node)
+    )
 
 
 def _source(kind: type) -> ast.AST | None:

@@ -11,7 +11,7 @@ from typing import Any
 from nanlint.verify import tree
 from nanlint.verify.arguments import messages
 from nanlint.verify.arguments.candidates import Candidates, candidates
-from nanlint.verify.arguments.instances import Instance, Instances
+from nanlint.verify.arguments.instances import Instance, Instances, prepared
 from nanlint.verify.arguments.specs import LADDER, SIZES, Dims, Keyed, Spec, TensorSpec, floats, plain
 from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.coverage import lines_run
@@ -62,10 +62,16 @@ def reach(target: Target) -> Reached:
     until = time.process_time() + SECONDS
     best: _Try | None = None
     tries = 0
-    for instance, dims, budget in _settings(target, until):
+    for made, dims, budget in _settings(target, until):
+        instance = made
         search = _Search(target, instance, dims, until, budget)
         found = search.run()
         tries += search.tries
+        while instance and found and time.process_time() < until and (better := prepared(instance, found.error)):
+            instance = better
+            search = _Search(target, instance, dims, until, budget)
+            found = search.run()
+            tries += search.tries
         if found and (best is None or found.score > best.score):
             best = found
         if found and found.score[0]:

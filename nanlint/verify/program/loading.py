@@ -7,7 +7,9 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import importlib
+import importlib.util
 import sys
 import tokenize
 import types
@@ -15,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nanlint.project import FOREIGN_FOLDERS
 from nanlint.verify.program.slicing import Piece, defining
 
 
@@ -28,7 +31,9 @@ class Missing:
         raise self.__dict__["_error"].with_traceback(None)
 
     __getattr__ = __setattr__ = __call__ = __mro_entries__ = __iter__ = __getitem__ = __bool__ = _raise
-    __instancecheck__ = __subclasscheck__ = _raise
+    __instancecheck__ = __subclasscheck__ = __enter__ = __len__ = __float__ = __neg__ = __contains__ = _raise
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = _raise
+    __rpow__ = __matmul__ = __rmatmul__ = __lt__ = __le__ = __gt__ = __ge__ = _raise
 
 
 def parsed(path: str) -> ast.Module:
@@ -40,14 +45,23 @@ def parsed(path: str) -> ast.Module:
 def definitions(path: str, root: str, name: str, *names: str) -> types.ModuleType:
     """A module of that name with `names` of a file and what they need; raises what its statements raise.
 
-    `root` is the folder that `name` is to be imported from.
+    `root` is the folder that `name` is to be imported from. Asked again, it adds to the same module.
     """
     tree = parsed(path)
-    module = namespace(path, root, name)
-    for piece in defining(tree, names):
-        run(piece, tree, module.__dict__, path)
+    if name not in _made:
+        _made[name] = namespace(path, root, name), set()
+    module, done = _made[name]
     sys.modules[name] = module
+    for piece in defining(tree, names):
+        # marked before it runs: files may import each other
+        if piece.node.lineno not in done:
+            done.add(piece.node.lineno)
+            run(piece, tree, module.__dict__, path)
     return module
+
+
+# The modules of `definitions` and the first rows of the statements that were run of them.
+_made: dict[str, tuple[types.ModuleType, set[int]]] = {}
 
 
 def namespace(path: str, root: str, name: str) -> types.ModuleType:
@@ -65,13 +79,40 @@ def namespace(path: str, root: str, name: str) -> types.ModuleType:
 
 
 def run(piece: Piece, tree: ast.Module, variables: dict[str, Any], path: str) -> None:
-    """Run a statement of a file; the names of an import that fails stand for its error."""
+    """Run a statement of a file.
+
+    Of an import that fails, the names come from what they alone need of a file of the user's, or stand for the error.
+    """
     try:
         exec(compiled([piece], tree, path), variables)  # noqa: S102 (the user's code, in a child process or a test)
     except Exception as error:
         if not isinstance(piece.node, (ast.Import, ast.ImportFrom)):
             raise
         variables.update(dict.fromkeys(piece.binds, Missing(error)))
+        if isinstance(piece.node, ast.ImportFrom):
+            variables.update(_alone(piece.node, variables["__package__"]))
+
+
+def _alone(node: ast.ImportFrom, package: str) -> dict[str, Any]:
+    """The names of an import whose module cannot be imported as a whole."""
+    relative = "." * node.level + (node.module or "")
+    found: dict[str, Any] = {}
+    with contextlib.suppress(ImportError):
+        name = importlib.util.resolve_name(relative, package)
+        parts = name.split(".")
+        for folder in filter(None, sys.path):
+            bare = Path(folder, *parts)
+            file = next((each for each in (bare.with_suffix(".py"), bare / "__init__.py") if each.is_file()), None)
+            if file is None or any(foreign in str(file) for foreign in FOREIGN_FOLDERS):
+                continue
+            for alias in node.names:
+                try:
+                    module = definitions(str(file), folder, name, alias.name)
+                    found[alias.asname or alias.name] = getattr(module, alias.name)
+                except Exception as error:
+                    found[alias.asname or alias.name] = Missing(error)
+            break
+    return found
 
 
 def compiled(pieces: Iterable[Piece], tree: ast.Module, path: str) -> types.CodeType:
