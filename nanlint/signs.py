@@ -68,6 +68,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
+    "graph-of-gradient": ("create_graph", (r"norm|dist\(",)),
+    "normalize": ("normalize", (r"normalize\(",)),
     "module-made": ("eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),
     # of gradients; elsewhere it is the cure that somebody chose
     "nan_to_num": ("nan_to_num nan_to_num_", (r"\.grad\b",)),

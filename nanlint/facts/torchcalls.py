@@ -136,6 +136,14 @@ def _accumulate_gradients(
         escape(operand.value)
     graph = keywords.get("create_graph")
     kept = graph is not None and graph.value.is_literal and bool(graph.value.const)
+    if kept and "graph-of-gradient" in frame.session.listened:
+        record(
+            frame,
+            "graph-of-gradient",
+            dict(zip(("outputs", "inputs"), positional, strict=False)) | dict(keywords),
+            node,
+            frame.unknown(),
+        )
     return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE, grad=True if kept else None)
 
 
