@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset(
-    "add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample eq ne isin".split()
+    """add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample eq ne isin min max minimum
+    maximum""".split()
 )  # fmt: skip
 # no hazard either but for what goes in, of which the sign of "model-call" speaks
 LAYERS = frozenset(
