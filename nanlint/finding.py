@@ -67,12 +67,23 @@ Status = Literal["confirmed", "confirmed-extreme", "proved", "not-reproduced", "
 
 
 @dataclass(frozen=True, slots=True)
+class FixVerdict:
+    """What running a finding's function with its fix showed: `fix-proved` where the arguments that failed are finite
+    then, and ordinary ones give the same value and gradient as before; `text` says what is not so, or how much was.
+    """
+
+    status: Literal["fix-proved", "fix-failed"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What running a finding's function showed; the statuses are defined in `docs/verify.md`.
 
     `text` says what is not finite, what was tried, or why nothing could be run. `witness` holds the arguments that
     fail, `script` a test that shows it; both are Python source, and empty unless the status is a confirmation.
-    `unproved` says why it is not `proved` that the value stays finite, "" where that was not asked.
+    `unproved` says why it is not `proved` that the value stays finite, "" where that was not asked. `fix` is None where
+    nobody asked for it, there is no fix, or nothing was confirmed.
     """
 
     status: Status
@@ -80,6 +91,7 @@ class Verdict:
     witness: tuple[str, ...] = ()
     script: str = ""
     unproved: str = ""
+    fix: FixVerdict | None = None
 
     @property
     def is_confirmed(self) -> bool:

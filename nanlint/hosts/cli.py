@@ -136,6 +136,7 @@ def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> 
 @click.option(
     "--pool", type=click.Choice(("local", "ray")), default="local", help="Where to run: here, or on a Ray cluster."
 )
+@click.option("--fixed", is_flag=True, help="Run each confirmed finding with its fix, too: fix-proved or fix-failed.")
 @click.pass_context
 def verify(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """Check files and folders, then run the code of each finding to see whether it fails: it imports your modules.

@@ -38,7 +38,7 @@ def mode(options: dict[str, Any], output_format: str) -> Fixing:
     if not (options.get("fix") or options.get("diff")):
         if options.get("unsafe_fixes"):
             raise click.UsageError("--unsafe-fixes needs --fix or --diff")
-        return "offer" if output_format in OFFERING else "no"
+        return "offer" if output_format in OFFERING or options.get("fixed") else "no"
     return "unsafe" if options["unsafe_fixes"] else "safe"
 
 

@@ -34,7 +34,10 @@ def judged(
 
     chosen = part(findings, options.get("shard"))
     with output.ProgressBar(wanted=wanted, doing="verifying", things="findings") as progress:
-        told = verified(chosen, progress, cache=cache, on_ray=options.get("pool") == "ray")
+        on_ray, with_fixes = options.get("pool") == "ray", bool(options.get("fixed"))
+        if on_ray and with_fixes:
+            raise click.UsageError("--fixed does not go together with --pool ray")
+        told = verified(chosen, progress, cache=cache, on_ray=on_ray, with_fixes=with_fixes)
     if options["reproducers"]:
         write_reproducers(told, options["reproducers"])
     return told
@@ -52,6 +55,7 @@ def verified(
     *,
     cache: Cache | None = None,
     on_ray: bool = False,
+    with_fixes: bool = False,
 ) -> tuple[Finding, ...]:
     """The findings with their verdicts. Runs their code, in child processes of this machine or of those of a Ray
     cluster, which use no cache; raises click.UsageError without torch, or without Ray.
@@ -69,7 +73,10 @@ def verified(
     judged = []
     with verifier:
         for finding in findings:
-            judged.append(replace(finding, verdict=verifier.verdict(finding)))
+            verdict = verifier.verdict(finding)
+            if with_fixes:
+                verdict = replace(verdict, fix=verifier.fix_verdict(finding, verdict))
+            judged.append(replace(finding, verdict=verdict))
             progress(len(judged), len(findings))
     return tuple(judged)
 

@@ -98,7 +98,11 @@ def _told(verdict: Verdict | None, paint: Paint) -> str:
 def _verdict(verdict: Verdict, paint: Paint) -> list[str]:
     sign = paint("=", "34")
     lines = [f"  {sign} {paint(verdict.status, _STATUSES[verdict.status])}: {_shown(verdict.text)}"]
-    return lines + [f"  {sign}     {_shown(verdicts.shortened(each))}" for each in verdict.witness]
+    lines += [f"  {sign}     {_shown(verdicts.shortened(each))}" for each in verdict.witness]
+    if verdict.fix:
+        style = _STATUSES["proved" if verdict.fix.status == "fix-proved" else "confirmed"]
+        lines.append(f"  {sign} {paint(verdict.fix.status, style)}: {_shown(verdict.fix.text)}")
+    return lines
 
 
 def _headline(finding: Finding, paint: Paint) -> str:

@@ -11,7 +11,8 @@ LONGEST = 300
 def sentence(verdict: Verdict) -> str:
     """One line: the status, what was seen, and the arguments."""
     arguments = ", ".join(verdict.witness)
-    return f"{verdict.status}: {verdict.text}" + (f" with {shortened(arguments)}" if arguments else "")
+    fixed = f"; {verdict.fix.status}: {verdict.fix.text}" if verdict.fix else ""
+    return f"{verdict.status}: {verdict.text}" + (f" with {shortened(arguments)}" if arguments else "") + fixed
 
 
 def shortened(source: str) -> str:
@@ -25,4 +26,5 @@ def plain(verdict: Verdict) -> dict[str, object]:
         "witness": list(verdict.witness),
         "script": verdict.script or None,
         "unproved": verdict.unproved or None,
+        **({"fix": {"status": verdict.fix.status, "message": verdict.fix.text}} if verdict.fix else {}),
     }

@@ -1,9 +1,10 @@
 """What runs in a child process: `python -m nanlint.verify.child READ WRITE`, started by `isolate.worker`.
 
-It answers four questions. "import" imports a file, "define" runs what one name of it needs, and "search" looks for
-arguments that make a line of it fail; they do so in this process, which keeps what it imported. "script" runs a file
-in a process of its own, forked from this one; a child that is asked for scripts alone has imported torch and nothing
-of the user's, so that each script starts fresh without the seconds that torch takes.
+It answers five questions. "import" imports a file, "define" runs what one name of it needs, "search" looks for
+arguments that make a line of it fail, and "compare" calls a function before and after a fix; they do so in this
+process, which keeps what it imported. "script" runs a file in a process of its own, forked from this one; a child that
+is asked for scripts alone has imported torch and nothing of the user's, so that each script starts fresh without the
+seconds that torch takes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 from nanlint.verify.dependencies import fingerprints
 from nanlint.verify.isolate import confine
-from nanlint.verify.script import IMPRECISE, STILL
+from nanlint.verify.script import IMPRECISE, NOTHING_WRONG, STILL
 
 Answer = dict[str, Any]
 
@@ -34,12 +35,13 @@ def main(read: int, write: int) -> None:
     start = time.time()
     import torch
 
+    from nanlint.verify.comparing import compare
     from nanlint.verify.search import define, load, search
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     confined = False
-    tasks: dict[str, Callable[..., Answer]] = {"import": load, "define": define, "search": search}
+    tasks: dict[str, Callable[..., Answer]] = {"import": load, "define": define, "search": search, "compare": compare}
     questions = os.fdopen(read, "rb")
     _say(write, {"ready": torch.__version__})
     for line in questions:
@@ -104,7 +106,7 @@ def _run_script(path: Path) -> Answer:
         return {"failed": str(error).startswith((STILL, IMPRECISE)), "message": str(error)}
     except BaseException as error:
         return {"failed": False, "message": f"{type(error).__name__}: {error}"}
-    return {"failed": False, "message": "the script found nothing wrong"}
+    return {"failed": False, "message": NOTHING_WRONG}
 
 
 if __name__ == "__main__":

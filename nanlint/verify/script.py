@@ -17,6 +17,8 @@ LONGEST = 110
 # How the message of a script's assertion begins, by which its failure is told from any other.
 STILL = "still not finite: "
 IMPRECISE = "still imprecise: "
+# What is said of a script that does not fail.
+NOTHING_WRONG = "the script found nothing wrong"
 # How far from the result in float64 one in float32 may be, as a share of it.
 TOLERANCE = 0.01
 

@@ -13,11 +13,15 @@ from types import TracebackType
 from typing import Any
 
 from nanlint.cache import Cache
-from nanlint.finding import Finding, Verdict
+from nanlint.finding import Finding, FixVerdict, Verdict
+from nanlint.fixes.edits import apply, merged
 from nanlint.run import rules_of
+from nanlint.source import Source
 from nanlint.verify.isolate.worker import Lost, Worker
 from nanlint.verify.place import Flagged, module_of, place_of
 from nanlint.verify.program.slicing import Unreached, check_goes_on
+from nanlint.verify.script import NOTHING_WRONG
+from nanlint.verify.standing_in import with_file
 from nanlint.verify.verdict_cache import VerdictCache
 
 # The kinds of rules that a proof of finite values answers.
@@ -166,6 +170,36 @@ class Verifier:
         if not alone or alone == whole:
             return word, whole, alone
         return word, whole, f"{whole}; what `{word}` needs of it: {alone}"
+
+    def fix_verdict(self, finding: Finding, verdict: Verdict) -> FixVerdict | None:
+        """Whether the finding's fix mends what the verdict confirmed, and nothing else changes. Writes no file."""
+        path = Path(finding.path).resolve()
+        if not finding.fixes or not verdict.is_confirmed or not path.is_file():
+            return None
+        if "nanlint.verify.program" in verdict.script:
+            return FixVerdict("fix-failed", "not run: only a file that can be imported is fixed for a trial")
+        data = path.read_bytes()
+        source = Source(data, str(path))
+        changed = apply(data, merged([finding.fixes[0].edits]), source.encoding)
+        script = self._scratch / "fixed.py"
+        script.write_text(with_file(verdict.script, str(path), changed), encoding="utf-8")
+        try:
+            witness = self._runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
+            if witness["failed"] or witness["message"] != NOTHING_WRONG:
+                return FixVerdict("fix-failed", f"with the arguments that fail: {witness['message']}")
+            text = Source(changed, str(path)).text
+            question = {
+                "do": "compare", **self._where(path), "start": finding.start, "end": finding.end, "fixed": text,
+            }  # fmt: skip
+            answer = self._searcher.ask(question, self._limits.search_s)
+        except Lost as lost:
+            return FixVerdict("fix-failed", f"not run: {lost}")
+        if "differs" in answer or not answer.get("agreed"):
+            said = answer.get("differs") or answer.get("reason") or "no ordinary input was finite before"
+            return FixVerdict("fix-failed", f"finite with the arguments that failed, but {said}")
+        return FixVerdict(
+            "fix-proved", f"finite with the arguments that failed, the same in {answer['agreed']} ordinary calls"
+        )
 
     def _once(self, question: dict[str, Any], key: str, file: str = "") -> str:
         """Why a child cannot do something, "" where it can. What failed is not tried again, by no child."""
