@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from nanlint.facts import absent, autocast, narrow, training
 from nanlint.facts.apply import escape
 from nanlint.facts.assignment import assign, rebind
+from nanlint.facts.branches import run_if, run_match
 from nanlint.facts.classes import base_class
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import ClassRef, FunctionRef, make_function
@@ -192,39 +193,6 @@ def _dotted_text(node: cst.BaseExpression) -> str:
     return ".".join(reversed(parts))
 
 
-def branches(frame: Frame, ways: Sequence[tuple[Env | None, Callable[[], bool]]]) -> bool:
-    """Run each way in its environment and join those that go on."""
-    ends: list[Env] = []
-    for env, run in ways:
-        if env is None:
-            continue
-        frame.env = env
-        if run():
-            ends.append(frame.env)
-    joined = narrow.join_envs(frame, ends)
-    if joined is None:
-        return False
-    frame.env = joined
-    return True
-
-
-def _if(frame: Frame, node: cst.If) -> bool:
-    yes, no = narrow.split(frame, node.test)
-    training.observe_if(frame, node, yes, no)
-    return branches(frame, [(yes, lambda: _arm(frame, node, True)), (no, lambda: _arm(frame, node, False))])
-
-
-def _arm(frame: Frame, node: cst.If, taken: bool) -> bool:
-    body = node.body if taken else node.orelse
-    if body is None:
-        return True
-    frame.arms.append((node, taken))
-    try:
-        return frame.execute(body)
-    finally:
-        frame.arms.pop()
-
-
 def _else(frame: Frame, node: cst.Else | cst.Finally) -> bool:
     return frame.execute(node.body)
 
@@ -273,22 +241,6 @@ def _try(frame: Frame, node: cst.Try) -> bool:
     if node.finalbody is not None and not frame.execute(node.finalbody):
         return False
     return joined is not None
-
-
-def _match(frame: Frame, node: cst.Match) -> bool:
-    frame.evaluate(node.subject)
-    start = frame.env
-    exhaustive = any(
-        isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None and c.guard is None for c in node.cases
-    )
-    ways: list[tuple[Env | None, Callable[[], bool]]] = []
-    for case in node.cases:
-        frame.env = start.copy()
-        entry = narrow.split(frame, case.guard)[0] if case.guard is not None else frame.env
-        ways.append((entry, lambda body=case.body: frame.execute(body)))  # type: ignore[misc]
-    if not exhaustive:
-        ways.append((start.copy(), lambda: True))
-    return branches(frame, ways)
 
 
 def _function(frame: Frame, node: cst.FunctionDef) -> bool:
@@ -342,6 +294,6 @@ EXECUTORS: dict[type, Callable[..., bool]] = {
     cst.Assign: _assign, cst.AnnAssign: _ann_assign, cst.AugAssign: _aug_assign, cst.Expr: _expr,
     cst.Return: _return, cst.Raise: _raise, cst.Assert: _assert, cst.Break: _break, cst.Continue: _continue,
     cst.Del: _del, cst.Global: _global, cst.Nonlocal: _global, cst.Import: _import, cst.ImportFrom: _import_from,
-    cst.If: _if, cst.Else: _else, cst.Finally: _else, cst.With: _with, cst.Try: _try,
-    cst.Match: _match, cst.FunctionDef: _function, cst.ClassDef: _class, cst.For: _for, cst.While: _while,
+    cst.If: run_if, cst.Else: _else, cst.Finally: _else, cst.With: _with, cst.Try: _try,
+    cst.Match: run_match, cst.FunctionDef: _function, cst.ClassDef: _class, cst.For: _for, cst.While: _while,
 }  # fmt: skip

@@ -111,12 +111,16 @@ def _lower_import_from(low: Lowering, node: ast.ImportFrom) -> Any:
 
 
 def _lower_if(low: Lowering, node: ast.If) -> Any:
-    test, body = low.expression(node.test), low.block(node.body)
-    first = node.orelse[0] if node.orelse else None
+    arms, orelse = [node], node.orelse
     # `elif` stands where its `if` does, an `if` within `else` does not
-    if isinstance(first, ast.If) and len(node.orelse) == 1 and first.col_offset == node.col_offset:
-        return cst.If(test, body, low.statement(first))
-    return cst.If(test, body, _otherwise(low, node.orelse))
+    while len(orelse) == 1 and isinstance(orelse[0], ast.If) and orelse[0].col_offset == node.col_offset:
+        arms.append(orelse[0])
+        orelse = orelse[0].orelse
+    made = _otherwise(low, orelse)
+    for arm in reversed(arms):
+        made = cst.If(low.expression(arm.test), low.block(arm.body), made)
+        low.origins[made] = arm
+    return made
 
 
 def _otherwise(low: Lowering, statements: Sequence[ast.stmt], make: Callable[..., Any] = cst.Else) -> Any:

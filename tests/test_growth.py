@@ -1,0 +1,92 @@
+"""What twice as much code costs, in steps of the engine rather than in seconds: hardly more than twice as many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import Check
+
+from nanlint.facts.frame import Frame
+
+HEAD = "import torch\nimport torch.nn as nn\n\n\n"
+LOG = "torch.log(torch.relu(x))"
+
+
+def functions(n: int) -> str:
+    return "".join(f"def f{i}(x):\n    return {LOG} + {i}\n\n\n" for i in range(n))
+
+
+def calls(n: int) -> str:
+    chain = "".join(f"def f{i}(x):\n    return f{i + 1}(torch.exp(x))\n\n\n" for i in range(n))
+    return f"{chain}def f{n}(x):\n    return {LOG}\n"
+
+
+def classes(n: int) -> str:
+    methods = (
+        f"    def __init__(self, n):\n        self.n = n\n\n    def forward(self, x):\n        return {LOG} / self.n\n"
+    )
+    return "".join(f"class C{i}({f'C{i - 1}' if i % 10 else 'nn.Module'}):\n{methods}\n\n" for i in range(n))
+
+
+def branches(n: int) -> str:
+    arms = "".join(f"    elif k == {i}:\n        y = {LOG} + {i}\n" for i in range(n))
+    return f"def f(x, k):\n    if k < 0:\n        y = x\n{arms}    return y\n"
+
+
+def cases(n: int) -> str:
+    arms = "".join(f"        case {i}:\n            y = {LOG} + {i}\n" for i in range(n))
+    return f"def f(x, k):\n    y = x\n    match k:\n{arms}    return y\n"
+
+
+def nesting(n: int) -> str:
+    rows = [f"{'    ' * (i + 1)}if k > {i}:\n" for i in range(n)]
+    return f"def f(x, k):\n{''.join(rows)}{'    ' * (n + 1)}return {LOG}\n    return x\n"
+
+
+def loops(n: int) -> str:
+    """Loops side by side: each within another costs passes of both, up to what a function may cost."""
+    return "def f(x, k):\n" + "".join(f"    for i in range(k):\n        x = {LOG} + x\n" for _ in range(n))
+
+
+def statements(n: int) -> str:
+    return f"def f(x):\n{''.join(f'    x{i} = {LOG}{chr(10)}' for i in range(n))}    return x0\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "size"),
+    [
+        (functions, 200), (calls, 100), (classes, 100), (branches, 600), (cases, 200), (nesting, 20), (loops, 20),
+        (statements, 500),
+    ],
+    ids=lambda what: getattr(what, "__name__", str(what)),
+)  # fmt: skip
+def test_steps_grow_with_the_code(
+    check: Check, monkeypatch: pytest.MonkeyPatch, made: Callable[[int], str], size: int
+) -> None:
+    evaluate, steps = Frame.evaluate, [0]
+
+    def counting(frame: Frame, node: object) -> object:
+        steps[0] += 1
+        return evaluate(frame, node)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Frame, "evaluate", counting)
+
+    def cost(n: int) -> int:
+        steps[0] = 0
+        result = check(HEAD + made(n))
+        assert not result.notes, "an analysis that was cut short shows nothing"
+        assert any(finding.code == "NAN101" for finding in result.findings)
+        return steps[0]
+
+    small, large = cost(size), cost(2 * size)
+    assert small >= size
+    assert large <= 2.2 * small
+
+
+def test_a_chain_of_as_many_branches_as_python_compiles_is_followed_to_its_end(check: Check) -> None:
+    text = HEAD + branches(2_000)
+    compile(text, "m.py", "exec")
+    result = check(text)
+    assert result.notes == ()
+    assert max(finding.start.row for finding in result.findings) == text.count("\n") - 1
