@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
 from nanlint.facts.growth import grows, is_up_to_callers
 from nanlint.facts.precision import is_data, near_zero
-from nanlint.facts.relations import steps_of_decay, strip_views
+from nanlint.facts.relations import strip_views, zero_with
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
@@ -36,6 +36,9 @@ class Proposal:
     applicability: Literal["safe", "unsafe"]
     step: Value | None = None
     behind: Place | None = None
+
+
+DIVISIONS = frozenset({"div", "reciprocal"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,8 +161,8 @@ class Site:
             return None if 0 in domain else leaves(self.session, value, NONZERO)
         if domain == NONZERO and (value.range is None or 0 in value.range) and value.op in ("mul", "div"):
             return self._product_doubt(value, domain)
-        if domain == NONZERO and (steps := steps_of_decay(value)) is not None and steps.kind != "number":
-            return self.doubt(steps, domain)
+        if domain == NONZERO and self.op in DIVISIONS and (root := zero_with(value)) and root.kind != "number":
+            return self.doubt(root, domain)
         if value.range is None:
             return leaves(self.session, value, domain) if self.is_tensor(value) else Confidence.POSSIBLE
         if value.range.without_nan().within(domain):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nanlint.facts.value import Value
 from nanlint.interval import POSITIVE, at_most, exactly
-from nanlint.ops import TABLE
+from nanlint.ops import DTYPES, TABLE
 
 # the same numbers at other places or in another shape
 VIEWS = frozenset(
@@ -103,12 +103,22 @@ def is_product_of_positive(value: Value) -> bool:
     return 0 < len(ranges) == len(parts) and all(r.within(POSITIVE) for r in ranges) and any(r.lo == 0 for r in ranges)
 
 
-def steps_of_decay(value: Value) -> Value | None:
-    """The `t` of `1 - beta**t`, which is zero where that is."""
+def zero_with(value: Value) -> Value | None:
+    """What the value is zero with, or so small that nothing can be divided by it.
+
+    `t` of `1 - beta**t`, and `b` of `b + 1e-45`, an eps whose reciprocal overflows.
+    """
     left, right = value.arg("input"), value.arg("other")
-    if value.op != "sub" or left is None or left.number != 1 or right is None or right.op != "pow":
+    if left is None or right is None:
         return None
-    return right.arg("exponent")
+    if value.op == "sub" and left.number == 1 and right.op == "pow":
+        return right.arg("exponent")
+    if value.op == "add":
+        largest = DTYPES["float64" if value.dtype == "float64" else "float32"].max
+        for eps, other in ((left, right), (right, left)):
+            if eps.number is not None and 0 < eps.number < 1 / largest:
+                return other
+    return None
 
 
 def reduction_of(value: Value, ops: frozenset[str]) -> Value | None:
