@@ -300,12 +300,11 @@ class Site:
         return (Proposal(title, what, "", {}, "unsafe", behind=behind),)
 
     def kept_from_zero(self, x: Operand) -> tuple[Proposal, ...]:
-        """Propose to put a small number, or 1 in the place of a count, where a divisor is 0."""
+        """Propose to put 1 in the place of the zeros of a divisor, whatever its dtype."""
         # what a caller passes in says nothing of the others
-        if x.value.range is not None and x.value.range.lo >= 0 and not self.calls:
-            least = "1" if x.value.is_integral else "eps(x)"
-            return self.fix("Clamp the divisor to a positive minimum", x, f"x.clamp_min({least})", x=x)
-        return self.fix("Replace the zeros of the divisor", x, "x.masked_fill(x == 0, eps(x))", x=x)
+        if x.value.is_integral and x.value.range is not None and x.value.range.lo >= 0 and not self.calls:
+            return self.fix("Clamp the count to 1", x, "x.clamp_min(1)", x=x)
+        return self.fix("Replace the zeros of the divisor by 1", x, "x.masked_fill(x == 0, 1)", x=x)
 
 
 def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:

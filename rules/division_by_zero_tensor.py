@@ -53,7 +53,7 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
 
     ## Fix safety
 
-    Unsafe: a divisor of 0 becomes the eps of its dtype, or 1 if it is a count; one that cannot be negative is clamped.
+    Unsafe: a divisor of 0 becomes 1.
 
     ## Known limits
 

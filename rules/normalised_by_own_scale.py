@@ -60,7 +60,7 @@ def normalised_by_own_scale(site: Site) -> Iterator[Report]:
 
     ## Fix safety
 
-    `F.normalize` is safe. Otherwise unsafe: a divisor of 0 becomes the eps of its dtype.
+    `F.normalize` is safe. Otherwise unsafe: a divisor of 0 becomes 1.
 
     ## Known limits
 

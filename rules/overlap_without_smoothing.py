@@ -43,7 +43,7 @@ def overlap_without_smoothing(site: Site) -> Iterator[Report]:
 
     ## Fix safety
 
-    Unsafe: a divisor of 0 becomes the eps of its dtype, which makes the overlap of two empty masks 0.
+    Unsafe: a divisor of 0 becomes 1, which makes the overlap of two empty masks 0.
 
     ## Known limits
 

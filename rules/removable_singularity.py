@@ -46,7 +46,7 @@ def removable_singularity(site: Site) -> Iterator[Report]:
 
     ## Fix safety
 
-    A function that has the limit is safe. Otherwise unsafe: a divisor of 0 becomes the eps of its dtype.
+    A function that has the limit is safe. Otherwise unsafe: a divisor of 0 becomes 1.
 
     ## Known limits
 

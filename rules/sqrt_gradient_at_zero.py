@@ -117,6 +117,6 @@ def _hypot(site: Site) -> Iterator[Report]:
         "squares and an eps",
         at=site.place,
         fixes=site.fix(
-            "Add an eps to the squares", site.place, "torch.sqrt(x**2 + y**2 + tiny(x))", x=sides[0], y=sides[1]
+            "Keep one side from zero", site.place, "torch.hypot(x, y.abs().clamp_min(tiny(y)))", x=sides[0], y=sides[1]
         ),
     )

@@ -198,10 +198,9 @@ def test_a_fix_that_brings_another_finding_is_refused() -> None:
     # the root of a sum of two squares has the same slope as the hypotenuse
     text = f"{HEAD}def f(x: torch.Tensor, y: torch.Tensor):\n    return torch.sqrt(x * x + y * y)\n"
     offered = fixed(text, "offer")
-    assert [fix.title for finding in offered.findings for fix in finding.fixes] == [
-        "Clamp it to the smallest positive number"
-    ]
+    assert [fix.applicability for finding in offered.findings for fix in finding.fixes] == ["unsafe"]
     assert after(text) == text
+    assert "torch.hypot(x, y.abs().clamp_min(" in after(text, "unsafe")
 
 
 def test_fixes_within_each_other_are_made_one_after_the_other() -> None:
@@ -221,3 +220,41 @@ def test_unsafe_fixes_are_asked_for() -> None:
 def test_what_a_comment_silences_is_not_fixed() -> None:
     text = f"{HEAD}def f(z):\n    return torch.log(torch.sigmoid(z))  # noqa: NAN311\n"
     assert after(text) == text
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("x: torch.Tensor", "torch.finfo(torch.result_type(x, 1.0)).tiny"),
+        ("x=torch.zeros(3)", "torch.finfo(x.dtype).tiny"),
+    ],
+)
+def test_a_constant_is_that_of_the_dtype(parameter: str, expected: str) -> None:
+    text = f"{HEAD}def f({parameter}):\n    return torch.log(x)\n"
+    changed = after(text, "unsafe")
+    assert changed in (text, text.replace("log(x)", f"log(x.clamp_min({expected}))"))
+    assert changed != text or "zeros" in parameter
+
+
+def test_a_divisor_may_hold_whole_numbers() -> None:
+    import torch
+
+    text = f"{HEAD}def f(x: torch.Tensor, mask: torch.Tensor):\n    return (x * mask).sum() / mask.sum()\n"
+    changed = after(text, "unsafe")
+    assert changed == text.replace("/ mask.sum()", "/ mask.sum().masked_fill(mask.sum() == 0, 1)")
+    names: dict[str, object] = {}
+    exec(changed, names)
+    for dtype in (torch.bool, torch.int64, torch.float16, torch.float64):
+        result = names["f"](torch.ones(3), torch.zeros(3, dtype=dtype))  # type: ignore[operator]
+        assert result.item() == 0
+
+
+def test_what_is_only_asked_for_is_not_rewritten() -> None:
+    text = f"{HEAD}def f(z):\n    policy = torch.distributions.Categorical(logits=z)\n    return policy.probs.log()\n"
+    assert "log_softmax(policy" not in after(text, "unsafe")
+
+
+def test_what_is_long_is_not_written_twice() -> None:
+    divisor = "(a_long_name_of_a_tensor.sum() + another_name.sum())"
+    text = f"{HEAD}def f(x, a_long_name_of_a_tensor, another_name):\n    return x.exp() / {divisor}\n"
+    assert "masked_fill" not in after(text, "unsafe")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.finding import Edit, Fix
 from nanlint.fixes.code import Code
+from nanlint.fixes.dtypes import dtype_of
 from nanlint.fixes.edits import merged
 from nanlint.fixes.flow import Flow, assigned
 from nanlint.fixes.matching import Match, applications
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from nanlint.site import Proposal, Report, Site
     from nanlint.source import nodes as cst
 
+LONGEST_TWICE = 40
+"""What has more characters is written once or not at all."""
 MAX_FIXES = 3
 """Of one finding: the first that holds is taken, so a few are enough."""
 
@@ -217,6 +220,8 @@ class Proposals:
         if node is None:
             raise Unwritable("a part of it is no expression")
         if not isinstance(node, ast.Call):
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                raise Unwritable("it is only asked for, not made there")
             return
         if self._is_foreign(node.func):
             raise Unwritable("it works on arrays or numbers")
@@ -266,6 +271,9 @@ class Proposals:
         for name, operands in names.items():
             nodes = [node for operand in operands if (node := self._of_node(place, operand.node)) is not None]
             if all(self.flow.is_plain(node) for node in nodes):
+                longest = max((len(self.code.text(node)) for node in nodes), default=0)
+                if uses.count(name) > 1 and longest > LONGEST_TWICE:
+                    raise Unwritable("it is too long to be written twice")
                 continue
             eventful += 1
             at_home = any(self.code.within(node, home) for node in nodes for home in homes)
@@ -277,25 +285,18 @@ class Proposals:
     def _add_formats(
         self, rewriting: Rewriting, texts: dict[str, str], names: Mapping[str, tuple[Operand, ...]], place: Place
     ) -> None:
-        """`like_x` stands for a short expression with the dtype of `x`."""
+        """`dtype_x` stands for the dtype of `x`, which is that of a float."""
         for node in ast.walk(rewriting.template):
-            if isinstance(node, ast.Name) and node.id.startswith("like_"):
-                name = node.id.removeprefix("like_")
-                texts[node.id] = self._of_its_format(names[name][0], place)
+            if isinstance(node, ast.Name) and node.id.startswith("dtype_"):
+                name = node.id.removeprefix("dtype_")
+                texts[node.id] = self._dtype_of(names[name][0], place)
 
-    def _of_its_format(self, operand: Operand, place: Place) -> str:
-        outer = self._of_node(place, operand.node)
-        if operand.value.is_integral or outer is None:
-            raise Unwritable("it holds no floats")
-        if isinstance(outer, (ast.Name, ast.Attribute)):
-            return self.code.text(outer)
-        for applied in self.made.values():
-            for inner in applied.operands.values():
-                node = self._of_node(place, inner.node)
-                is_float = inner.value.kind in ("tensor", "unknown") and not inner.value.is_integral
-                if is_float and isinstance(node, (ast.Name, ast.Attribute)) and self.code.within(node, outer):
-                    return self.code.text(node)
-        raise Unwritable("nothing short has its format")
+    def _dtype_of(self, operand: Operand, place: Place) -> str:
+        whole = self._of_node(place, operand.node)
+        if whole is None:
+            raise Unwritable("it is not there")
+        every = (inner for applied in self.made.values() for inner in applied.operands.values())
+        return dtype_of(self.code, whole, ((self._of_node(place, o.node), o.value) for o in (operand, *every)))
 
     def _unread(self, target: ast.expr, used: tuple[Applied, ...]) -> list[ast.stmt]:
         """The statements that bind intermediates which nothing reads but the target, or another of them."""

@@ -45,7 +45,7 @@ def of_template(template: str, applicability: Applicability, title: str) -> Rewr
 
 
 def _template(text: str) -> ast.expr:
-    return _expression(ASKED.sub(lambda asked: f"torch.finfo(like_{asked[2]}.dtype).{FORMATS[asked[1]]}", text))
+    return _expression(ASKED.sub(lambda asked: f"torch.finfo(dtype_{asked[2]}).{FORMATS[asked[1]]}", text))
 
 
 def _expression(text: str) -> ast.expr:

@@ -1,0 +1,36 @@
+"""The dtype of an operand, in code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from nanlint.facts.dtypes import FLOATS
+from nanlint.facts.value import Value
+from nanlint.fixes.code import Code
+from nanlint.fixes.imports import named
+from nanlint.fixes.writing import Unwritable
+
+
+def dtype_of(code: Code, whole: ast.expr, known: Iterable[tuple[ast.expr | None, Value]]) -> str:
+    """The dtype of the whole by something short in it; whole numbers count as floats. Raises Unwritable.
+
+    `known` are expressions with their values, the whole first.
+    """
+    for node, value in known:
+        if isinstance(node, (ast.Name, ast.Attribute)) and code.within(node, whole):
+            if value.dtype in FLOATS or (value.dtype is None and value.grad is True):
+                return f"{code.text(node)}.dtype"
+            if value.kind in ("tensor", "unknown") and value.dtype is None:
+                return f"{_result_type(code, whole)}({code.text(node)}, 1.0)"
+    raise Unwritable("nothing short has its dtype")
+
+
+def _result_type(code: Code, at: ast.expr) -> str:
+    try:
+        text, edit = named(code, at, "torch.result_type")
+    except LookupError:
+        raise Unwritable("torch means something else here") from None
+    if edit is not None:
+        raise Unwritable("torch is not imported")
+    return text
