@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -115,6 +116,32 @@ def test_operands_that_are_large_go_into_a_file(train: Train, tmp_path: Path) ->
     reproducer = tmp_path / re.findall(r"reproducer: (\S+)", done.stderr)[0]
     assert "torch.load" in reproducer.read_text(encoding="utf-8")
     assert "FloatingPointError" in run([sys.executable, reproducer], cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(("mode", "source"), [("trace", LOOP), ("two-pass", LOOP), ("watch", CLOSURE)])
+def test_a_report_can_be_read_by_machines(train: Train, tmp_path: Path, mode: str, source: str) -> None:
+    done = train(source, "--mode", mode, "--output-format", "json", "--output-file", "report.json")
+    assert done.returncode == 1
+    assert "cause:" not in done.stderr
+    (found,) = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert found["filename"] == str(tmp_path / "train.py")
+    assert found["location"]["row"] == found["end_location"]["row"] == cause(source)
+    assert (found["what"], found["contents"]) == ("gradient", "nan")
+    assert found["message"] == f"the gradient of `0.weight` is nan in step {found['step']}"
+    assert found["cause"] == "`div` in the backward pass of `sqrt` made inf of finite operands"
+    assert "NAN401" in [finding["code"] for finding in found["findings"]]
+    assert Path(found["reproducer"]).is_file()
+
+
+def test_a_healthy_program_has_an_empty_report(train: Train) -> None:
+    done = train(HEALTHY, "--output-format", "json")
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_a_report_can_go_to_a_file(train: Train, tmp_path: Path) -> None:
+    done = train(LOOP, "-o", "report.txt")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"train.py:{cause(LOOP)}:" in (tmp_path / "report.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("mode", ["trace", "watch", "two-pass"])

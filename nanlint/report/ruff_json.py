@@ -16,12 +16,12 @@ from nanlint.report.source_text import SourceText
 
 def render(findings: Sequence[Finding], text: SourceText) -> str:
     """A list with one object for each finding."""
-    return json.dumps([_finding(finding, text) for finding in findings], indent=2) + "\n"
+    return json.dumps([plain(finding, text) for finding in findings], indent=2) + "\n"
 
 
 def lines(findings: Sequence[Finding], text: SourceText) -> str:
     """One object a line: the outputs of several runs are put together by writing one after the other."""
-    return "".join(json.dumps(_finding(finding, text)) + "\n" for finding in findings)
+    return "".join(json.dumps(plain(finding, text)) + "\n" for finding in findings)
 
 
 def statistics(findings: Sequence[Finding]) -> str:
@@ -31,8 +31,9 @@ def statistics(findings: Sequence[Finding]) -> str:
     return json.dumps([{"code": code, "name": name, "count": n} for (code, name), n in rows], indent=2) + "\n"
 
 
-def _finding(finding: Finding, text: SourceText) -> dict[str, object]:
-    plain: dict[str, object] = {
+def plain(finding: Finding, text: SourceText) -> dict[str, object]:
+    """One finding as data."""
+    found: dict[str, object] = {
         "cell": None,
         "code": finding.code,
         "name": finding.name,
@@ -48,8 +49,8 @@ def _finding(finding: Finding, text: SourceText) -> dict[str, object]:
         "url": None,
     }
     if finding.verdict:
-        plain["verdict"] = verdicts.plain(finding.verdict)
-    return plain
+        found["verdict"] = verdicts.plain(finding.verdict)
+    return found
 
 
 def _fix(path: str, fix: Fix, text: SourceText) -> dict[str, object]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from nanlint.finding import Finding
+from nanlint.report import ruff_json
 from nanlint.report.source_text import SourceText
 from nanlint.verify.run import reproducer
 from nanlint.verify.run.lint import findings_at
@@ -26,27 +30,65 @@ class NonFiniteError(FloatingPointError):
     """A loss or a gradient is NaN or Inf; the message is the report."""
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The report of one bad loss or gradient, for people and as data for JSON."""
+
+    text: str
+    plain: dict[str, Any]
+
+
 def told(bad: Bad, folder: Path | None = None) -> str:
-    """The report of one bad loss or gradient; its reproducer goes into `folder`, by default that of this process."""
+    """The text of a diagnosis."""
+    return diagnosed(bad, folder).text
+
+
+def diagnosed(bad: Bad, folder: Path | None = None) -> Diagnosis:
+    """What is known of one bad loss or gradient; its reproducer goes into `folder`, by default that of this process."""
     blame = bad.blame
     if blame is None:
-        return f"{_headline(bad, None)}\n  = nobody saw the value being made: it was not traced\n"
+        unseen = "nobody saw the value being made: it was not traced"
+        return Diagnosis(f"{_headline(bad, None)}\n  = {unseen}\n", _plain(bad, None) | {"cause": unseen})
     cause = blame.cause
+    because, operands = _cause(cause, blame.because), _operands(cause)
     lines = [_headline(bad, cause.location), *_excerpt(cause.location)]
-    lines.append(f"  = cause: {_cause(cause, blame.because)}")
-    lines += [f"  = operand {line}" for line in _operands(cause)]
+    lines.append(f"  = cause: {because}")
+    lines += [f"  = operand {line}" for line in operands]
     lines += [f"  = of {_what(each)}{_place(each.location)}, {each.contents.words}" for each in blame.because]
     if len(blame.chain) > 1:
         lines.append(f"  = from there to the {bad.what}:")
         lines += [f"      {link}" for link in _links(blame.chain)]
-    lines += _rules(cause.location)
-    title = f"{_cause(cause, blame.because)}{_place(cause.location)}."
+    found = _findings(cause.location)
+    lines += _rules(found)
+    title = f"{because}{_place(cause.location)}."
     path = reproducer.write(cause, title[:1].upper() + title[1:], folder or Path(reproducer.FOLDER))
     if path is not None:
         lines.append(f"  = reproducer: {_relative(str(path))}")
     elif cause.op:
         lines.append("  = no reproducer: the operands were not kept, were overwritten, or do not fail alone")
-    return "\n".join(lines) + "\n"
+    source = SourceText(lambda name: Path(name).read_bytes())
+    plain = _plain(bad, cause.location) | {
+        "cause": because,
+        "operands": operands,
+        "chain": [_link(record) for record in blame.chain],
+        "findings": [ruff_json.plain(finding, source) for finding in found],
+        "reproducer": str(path.absolute()) if path else None,
+    }
+    return Diagnosis("\n".join(lines) + "\n", plain)
+
+
+def _plain(bad: Bad, location: Location | None) -> dict[str, Any]:
+    """The fields of a finding of `nanlint check` have the same names here."""
+    row = location.row if location else 0
+    return {
+        "message": f"{_subject(bad)} is {bad.contents.words} in step {bad.step}",
+        "what": bad.what,
+        "contents": bad.contents.words,
+        "step": bad.step,
+        "filename": os.path.abspath(location.path) if location else None,
+        "location": {"row": row, "column": location.column} if location else None,
+        "end_location": {"row": row, "column": location.end} if location else None,
+    }
 
 
 def saturation(location: Location | None, dtype: torch.dtype, largest: float) -> str:
@@ -59,8 +101,11 @@ def saturation(location: Location | None, dtype: torch.dtype, largest: float) ->
 
 def _headline(bad: Bad, location: Location | None) -> str:
     where = f"{_relative(location.path)}:{location.row}:{location.column}: " if location else ""
-    subject = "the loss" if bad.what == "loss" else f"the gradient of {_named(bad.tensor)}"
-    return f"{where}{subject} is {bad.contents.words} in step {bad.step}"
+    return f"{where}{_subject(bad)} is {bad.contents.words} in step {bad.step}"
+
+
+def _subject(bad: Bad) -> str:
+    return "the loss" if bad.what == "loss" else f"the gradient of {_named(bad.tensor)}"
 
 
 def _named(tensor: torch.Tensor) -> str:
@@ -122,19 +167,26 @@ def _links(chain: tuple[Record, ...]) -> Iterator[str]:
         if record is None:
             yield f"... {len(chain) - MOST_LINKS + 1} more"
         else:
-            yield f"{_what(record)}{_place(record.location)}: {record.contents.words}"
+            yield _link(record)
+
+
+def _link(record: Record) -> str:
+    return f"{_what(record)}{_place(record.location)}: {record.contents.words}"
 
 
 def _place(location: Location | None) -> str:
     return f", {_relative(location.path)}:{location.row}" if location else ""
 
 
-def _rules(location: Location | None) -> Iterator[str]:
+def _findings(location: Location | None) -> list[Finding]:
     if location is None:
-        return
+        return []
     # how a model is trained is no cause of what one line makes
-    found = [finding for finding in findings_at(location) if not finding.code.startswith("NAN6")]
-    for finding in found[:MOST_FINDINGS]:
+    return [finding for finding in findings_at(location) if not finding.code.startswith("NAN6")][:MOST_FINDINGS]
+
+
+def _rules(found: list[Finding]) -> Iterator[str]:
+    for finding in found:
         yield f"  = {finding.code} {finding.name}: {finding.message}"
         yield from (f"      fix ({fix.applicability}): {fix.title}" for fix in finding.fixes)
     if found:

@@ -5,38 +5,44 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from nanlint.verify.run.diagnosis import NonFiniteError, saturation, told
+from nanlint.verify.run.diagnosis import Diagnosis, NonFiniteError, diagnosed, saturation
 from nanlint.verify.run.passes import NOT_AGAIN, First, second_run
 from nanlint.verify.run.replay import Replaying
 from nanlint.verify.run.script import prepared, status_of
 from nanlint.verify.trace.recorder import Recorder
 from nanlint.verify.trace.tracing import Bad, Tracing
 
+Show = Callable[[Diagnosis], None]
 
-def run_program(program: str, arguments: Sequence[str], *, module: bool, mode: str) -> int:
+
+def run_program(program: str, arguments: Sequence[str], *, module: bool, mode: str, show: Show | None = None) -> int:
     """Run a script, or a module as `python -m` does, in one of the modes `trace`, `watch` and `two-pass`.
 
-    Returns the program's exit status, 1 where a loss or a gradient went bad. Reports go to the error stream. Raises
-    NoSuchProgramError.
+    Returns the program's exit status, 1 where a loss or a gradient went bad. `show` gets the report, which goes to the
+    error stream otherwise. Raises NoSuchProgramError.
     """
+    show = show or (lambda found: _print(found.text))
     run = prepared(program, arguments, module=module)
     if mode == "trace":
-        return _trace(run)
+        return _trace(run, show)
     if mode == "watch":
-        return _watch(run)
+        return _watch(run, show)
     first = First()
     status = status_of(run, first(), NonFiniteError)
     if first.bad is None:
         return status
     _say(f"the {first.bad.what} of step {first.bad.step} is {first.bad.contents.words}: running the program once more")
-    report = second_run(first.start, program, arguments, module=module)
-    _print(report or "nanlint: " + NOT_AGAIN.format(step=first.bad.step))
+    found = second_run(first.start, program, arguments, module=module)
+    if found is None:
+        _print("nanlint: " + NOT_AGAIN.format(step=first.bad.step))
+    else:
+        show(found)
     return 1
 
 
-def _trace(run: Callable[[], None]) -> int:
+def _trace(run: Callable[[], None], show: Show) -> int:
     def report(bad: Bad) -> None:
-        _print(told(bad))
+        show(diagnosed(bad))
         raise NonFiniteError
 
     tracing = Tracing(report)
@@ -45,7 +51,7 @@ def _trace(run: Callable[[], None]) -> int:
     return 1 if tracing.found else status
 
 
-def _watch(run: Callable[[], None]) -> int:
+def _watch(run: Callable[[], None], show: Show) -> int:
     replaying = Replaying(_say)
 
     def guarded() -> None:
@@ -57,9 +63,9 @@ def _watch(run: Callable[[], None]) -> int:
             raise
 
     status = status_of(guarded, replaying(), NonFiniteError)
-    if replaying.found:
+    if replaying.diagnosis:
         # here and not where it was raised: the program may have caught it
-        _print(replaying.report)
+        show(replaying.diagnosis)
         return 1
     if replaying.could_not_replay:
         _say("no later step failed, so the cause is not known: --mode two-pass or --mode trace finds it")

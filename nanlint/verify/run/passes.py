@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from nanlint.verify.run.diagnosis import NonFiniteError, told
+from nanlint.verify.run.diagnosis import Diagnosis, NonFiniteError, diagnosed
 from nanlint.verify.run.script import prepared, status_of
 from nanlint.verify.run.watching import Watching
 from nanlint.verify.trace.tracing import Bad, Tracing
@@ -59,14 +60,14 @@ class Second(Watching):
             self.trace(Tracing(self._report, deferred=False))
 
 
-def second_run(start: tuple[int, int], program: str, arguments: Sequence[str], *, module: bool) -> str:
-    """Run the program in a fresh process, its output thrown away, and return the report; "" where it did not fail."""
+def second_run(start: tuple[int, int], program: str, arguments: Sequence[str], *, module: bool) -> Diagnosis | None:
+    """Run the program in a fresh process, its output thrown away, and return the report; None where it did not fail."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.txt"
+        report = Path(folder) / "report.json"
         options = [str(report), *map(str, start), "module" if module else "script", program, *arguments]
         command = [sys.executable, "-m", "nanlint.verify.run.passes", *options]
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603
-        return report.read_text(encoding="utf-8") if report.exists() else ""
+        return Diagnosis(*json.loads(report.read_text(encoding="utf-8"))) if report.exists() else None
 
 
 def main() -> int:
@@ -75,7 +76,8 @@ def main() -> int:
     run = prepared(program, arguments, module=kind == "module")
 
     def tell(bad: Bad) -> None:
-        Path(report).write_text(told(bad), encoding="utf-8")
+        found = diagnosed(bad)
+        Path(report).write_text(json.dumps([found.text, found.plain]), encoding="utf-8")
         raise NonFiniteError
 
     second = Second((int(steps), int(backwards)), tell)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from nanlint.verify.run.diagnosis import NonFiniteError, told
+from nanlint.verify.run.diagnosis import Diagnosis, NonFiniteError, diagnosed
 from nanlint.verify.run.watching import Watching
 from nanlint.verify.trace.finite import leaves
 from nanlint.verify.trace.tracing import Bad, Tracing
@@ -35,7 +36,7 @@ class Replaying(Watching):
     def __init__(self, say: Callable[[str], None], modules: Sequence[nn.Module] | None = None) -> None:
         super().__init__(self._failed_here, modules)
         self.found: Bad | None = None
-        self.report = ""
+        self.diagnosis: Diagnosis | None = None
         self._say = say
         self._bad: Bad | None = None
         self._is_running = False
@@ -150,8 +151,9 @@ class Replaying(Watching):
         """Raise NonFiniteError with the report."""
         self.found = bad
         rank = f"  = process: rank {dist.get_rank()}\n" if _is_distributed() else ""
-        self.report = told(bad) + rank
-        raise NonFiniteError(self.report)
+        found = diagnosed(bad)
+        self.diagnosis = replace(found, text=found.text + rank)
+        raise NonFiniteError(self.diagnosis.text)
 
 
 def _is_distributed() -> bool:
