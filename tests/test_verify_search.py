@@ -147,6 +147,11 @@ def test_the_witness_is_small(judge: Judge) -> None:
         "    return (g.pow(2).sum().sqrt() - 1) ** 2  # bad\n",
         "def f(x):\n    return torch.from_numpy(x.numpy()).log()  # bad\n",
         "def f(mask, x):\n    return x[~mask].sum() / (~mask).sum()  # bad\n",
+        "def f(value):\n    if value.dim() < 1 or value.shape[-1] != 7:\n"
+        "        raise ValueError(f'Expected value to have rightmost dim 7, actual shape = {value.shape}')\n"
+        "    return value.log()  # bad\n",
+        "def f(x, points):\n    assert points.shape[-1] == 11, 'points must be of shape (N, 11)'\n"
+        "    return x.sum() / points.sum()  # bad\n",
     ],
 )
 def test_arguments_that_reach_the_line_are_found(judge: Judge, text: str) -> None:

@@ -28,6 +28,13 @@ def rank(message: str) -> int | None:
     return int(next(digit for digit in found.groups() if digit)) if found else None
 
 
+def last_size(message: str) -> int | None:
+    """The size that the last axis has to have: "rightmost dim 3", "last dimension must be 4", "shape (*, 2)"."""
+    spelled = r"\b(?:rightmost|last) (?:size|dim\w*|axis)[a-z= ]{0,12}(\d+)|\((?:\*|\.\.\.|N|B), ?(\d+)\)"
+    found = re.search(spelled, message, re.IGNORECASE)
+    return int(found[1] or found[2]) if found else None
+
+
 def missing_key(error: BaseException | None) -> object | None:
     """The key that a dict lacked."""
     return error.args[0] if isinstance(error, KeyError) and error.args else None

@@ -23,6 +23,7 @@ _CALL_S = 2.0
 _TRIES = 250
 _TRIES_PER_INSTANCE = 80
 _PAIRED = 9
+LONGEST_AXIS = 1000
 
 Choice = dict[str, int]
 
@@ -192,6 +193,7 @@ class _Search:
         message = str(best.error or "")
         order = messages.named(message, list(self.allowed))
         yield from self._keys(best, order)
+        yield from self._of_last_size(best, messages.last_size(message), order)
         yield from self._asked_for(best, message, order)
         yield from self._shared_shapes(best)
         for name in order:
@@ -214,6 +216,18 @@ class _Search:
             for value in (floats("N", "C"), plain(3), plain(16), plain(0.5)):
                 self.allowed[name].append(Keyed((*items, (key, value))))
                 yield {**best.choice, name: len(self.allowed[name]) - 1}
+
+    def _of_last_size(self, best: _Try, size: int | None, order: list[str]) -> Iterator[Choice]:
+        """Tensors whose last axis has the size that the message asks for."""
+        if size is None or size > LONGEST_AXIS:
+            return
+        for name in order:
+            specs = self.allowed[name]
+            if any(isinstance(spec, TensorSpec) for spec in specs):
+                for shape in ((size,), ("N", size), ("N", "C", size)):
+                    if (spec := floats(*shape)) not in specs:
+                        specs.append(spec)
+                    yield {**best.choice, name: specs.index(spec)}
 
     def _asked_for(self, best: _Try, message: str, order: list[str]) -> Iterator[Choice]:
         """The element types and ranks that the message asks for."""
