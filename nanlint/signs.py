@@ -68,6 +68,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
     "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
+    "schedule": ("LambdaLR", (r"LambdaLR\(",)),
     "graph-of-gradient": ("create_graph", (r"norm|dist\(",)),
     "normalize": ("normalize", (r"normalize\(",)),
     "module-made": ("eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),

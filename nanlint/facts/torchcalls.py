@@ -10,7 +10,7 @@ from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.constraints import bounded, clamp_probs, independent
 from nanlint.facts.dtypes import dtype_name
-from nanlint.facts.functions import FunctionRef
+from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.modules import construct
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.facts.writes import written
@@ -197,6 +197,25 @@ SPECIAL_FUNCTIONS: dict[str, Function] = {
 }  # fmt: skip
 
 
+def _first_factors(
+    frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
+) -> None:
+    """Record what the functions of a schedule do when they are called with 0, as they are at once."""
+    given = keywords.get("lr_lambda") or (positional[1] if len(positional) > 1 else None)
+    if given is None or "schedule" not in frame.session.listened:
+        return
+    sites = frame.session.sites
+    step = literal(0, frame.session.intern(("const", "0")))
+    for function in given.value.items or (given.value,):
+        if isinstance(function.ref, FunctionRef):
+            before = len(sites)
+            invoke(frame, function.ref, (Operand(step, given.node),), {}, node)
+            made = sites[before:]
+            # of other steps they are told elsewhere
+            del sites[before:]
+            record(frame, "schedule", {}, node, frame.unknown(), tuple(made))
+
+
 def foreign(
     frame: Frame, name: str, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value:
@@ -216,6 +235,8 @@ def foreign(
     takes_rate = "lr" in keywords and (positional or "params" in keywords)
     if is_class and (name.startswith("torch.optim.") or last in OPTIMIZERS or takes_rate):
         return _optimizer(last)(frame, positional, keywords, node)
+    if name == "torch.optim.lr_scheduler.LambdaLR":
+        _first_factors(frame, positional, keywords, node)
     if name.startswith(
         ("torch.optim.lr_scheduler.", "torch.utils.", "torch.distributed.", "torch.cuda.", "torch.backends.")
     ):
