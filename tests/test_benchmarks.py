@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import noise, packages, page, sanitizer, speed, table, torch_sources, verify
-from benchmarks.speed import LIBCST, NANLINT, TORCHFIX, Timing
+from benchmarks.speed import FLAKE8, LIBCST, NANLINT, SAMPLED, TORCHFIX, Timing
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.report.source_text import SourceText
 
@@ -52,7 +52,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "module",
     [
         f"benchmarks.{name}"
-        for name in ("speed", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes", "torch_sources")
+        for name in ("speed", "bars", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes", "torch_sources")
     ],
 )
 def test_help_runs(module: str) -> None:
@@ -98,10 +98,11 @@ def test_a_ratio_is_of_medians_and_its_spread_of_rounds() -> None:
 
 @pytest.mark.parametrize(
     ("nanlint", "verdicts"),
-    [(1.0, ["pass", "pass"]), (2.0, ["pass", "pass"]), (2.5, ["pass", "miss"]), (4.5, ["miss", "miss"])],
+    [(1.0, ["pass", "pass", "pass"]), (1.5, ["miss", "miss", "pass"]), (3.5, ["miss", "miss", "miss"])],
 )
 def test_bars(nanlint: float, verdicts: list[str]) -> None:
-    measured = {NANLINT: timings(nanlint), TORCHFIX: timings(20.0), LIBCST: timings(2.0)}
+    own = timings(nanlint)
+    measured = {NANLINT: own, SAMPLED: own, TORCHFIX: timings(20.0), LIBCST: timings(2.0), FLAKE8: timings(3.0)}
     assert [sentence.partition(":")[0] for sentence in speed.bars(measured)] == verdicts
 
 
