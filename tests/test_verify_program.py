@@ -177,6 +177,15 @@ def test_what_a_program_lacks_is_told(judge: Judge) -> None:
     assert verdict.text.startswith("arguments: FileNotFoundError: ")
 
 
+def test_a_large_tensor_is_not_written_down(judge: Judge) -> None:
+    text = "W = torch.rand(300, 300, requires_grad=True)\nloss = torch.log(W.softmax(-1)).sum()  # bad\n"
+    verdict = judge(text)
+    assert verdict.status == "not-reproduced"
+    assert verdict.text == "it failed, but the arguments cannot be written down: a tensor of 90000 values"
+    verdict = judge(text.replace("W.softmax(-1)", "W"))
+    assert verdict.witness == ("W = torch.full((300, 300), 0.0)",)
+
+
 def test_a_statement_without_a_value_is_told(judge: Judge) -> None:
     verdict = judge("W = torch.zeros(2, requires_grad=True)\nstep = torch.optim.SGD([W], 0.1)\nstep.step()  # bad\n")
     assert verdict == Verdict("not-runnable", "result: the statement gives no tensor or number to judge")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LONGEST = 110
+# Values of one tensor that a script may list: about a megabyte.
+MOST_VALUES = 1 << 16
 
 
 # How the message of a script's assertion begins, by which its failure is told from any other.
@@ -215,4 +217,6 @@ def _tensor(tensor: Tensor) -> str:
         return f"torch.full({shape}, {values[0].item()!r}{kind})"
     if not tensor.numel():
         return f"torch.empty({shape}, dtype={tensor.dtype})"
+    if tensor.numel() > MOST_VALUES:
+        raise Unwritable(f"a tensor of {tensor.numel()} values")
     return f"torch.tensor({tensor.detach().tolist()!r}{kind})"
