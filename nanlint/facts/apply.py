@@ -244,7 +244,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
         ident=frame.session.fresh(),
         dtype=dtypes.pop() if len(dtypes) == 1 else None,
         grad=grads.pop() if len(grads) == 1 else None,
-        because=next((v.because for v in flat if v.because and (range_ is not None or v.range is None)), None),
+        because=_reason(flat, range_),
         hazards=frozenset().union(*(v.hazards for v in flat)),
         slopes=frozenset().union(*(v.slopes for v in flat)),
         const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
@@ -254,6 +254,13 @@ def join(frame: Frame, values: list[Value]) -> Value:
         maybe_empty=any(v.maybe_empty for v in flat),
         tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
+
+
+def _reason(values: list[Value], whole: Interval | None) -> Reason | None:
+    """Why one of them is what the whole is feared for: of unknown range where that of the whole is, else the lowest."""
+    told = [v for v in values if v.because is not None and (v.range is None or whole is not None)]
+    lowest = (v for v in told if whole is not None and v.range is not None and v.range.lo == whole.lo)
+    return next(lowest, told[0]).because if told else None
 
 
 def _is_at_end(value: Value, whole: Interval | None) -> bool:
