@@ -28,23 +28,23 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     ## Bad
 
     ```python
-    def entropy(x):
+    def surprise(x):
         p = torch.relu(x)
-        return -(p * torch.log(p)).sum()  # flagged
+        return -torch.log(p).sum()  # flagged
 
 
-    # run: entropy(torch.tensor([0.0, 1.0], requires_grad=True))
+    # run: surprise(torch.tensor([0.0, 1.0], requires_grad=True))
     ```
 
     ## Good
 
     ```python
-    def entropy(x):
+    def surprise(x):
         p = torch.relu(x).clamp_min(torch.finfo(x.dtype).tiny)
-        return -(p * torch.log(p)).sum()
+        return -torch.log(p).sum()
 
 
-    # run: entropy(torch.tensor([0.0, 1.0], requires_grad=True))
+    # run: surprise(torch.tensor([0.0, 1.0], requires_grad=True))
     ```
 
     ## Fix safety

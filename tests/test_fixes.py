@@ -42,6 +42,8 @@ def body(text: str) -> str:
         ("torch.log(torch.softmax(z, -1))", "F.log_softmax(z, dim=-1)"),
         ("z.softmax(1).log()", "F.log_softmax(z, dim=1)"),
         ("torch.softmax(z, dim=1).log().mean()", "F.log_softmax(z, dim=1).mean()"),
+        ("torch.log2(F.softmax(z, -1))", "F.log_softmax(z, dim=-1) / math.log(2)"),
+        ("F.softmin(z, dim=-1).log()", "F.log_softmax(-z, dim=-1)"),
         ("-torch.log(torch.sigmoid(z - 1))", "-F.logsigmoid(z - 1)"),
         ("torch.log(1 - torch.sigmoid(z - 1))", "F.logsigmoid(-(z - 1))"),
         ("torch.log1p(torch.exp(z)) ** 2", "F.softplus(z) ** 2"),

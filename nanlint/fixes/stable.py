@@ -13,6 +13,9 @@ from nanlint.fixes.rewriting import Rewriting, read_all
 
 LOGARITHMS = """
 log(softmax(x, dim=D)) -> F.log_softmax(x, dim=D)
+log(softmin(x, dim=D)) -> F.log_softmax(-x, dim=D)
+log2(softmax(x, dim=D)) -> F.log_softmax(x, dim=D) / math.log(2)
+log10(softmax(x, dim=D)) -> F.log_softmax(x, dim=D) / math.log(10)
 log(sigmoid(x)) -> F.logsigmoid(x)
 log(1 - sigmoid(x)) -> F.logsigmoid(-x)
 log1p(-sigmoid(x)) -> F.logsigmoid(-x)
