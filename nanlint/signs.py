@@ -19,7 +19,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
         "uint8 int8 int16 int32 byte short ByteTensor CharTensor ShortTensor",
         (
             (r"(?:int(?:8|16|32)\b|\.(?:byte|short)\(\)|(?:Byte|Char|Short)Tensor)[\s\S]*"
-            r"(?: - | \*=? | -= |\.mul_?\(|\.sub_?\()"),
+            r"(?: - | \*=? | -= |[\w)\]][*-][\w(]|\.mul_?\(|\.sub_?\()"),
             r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
         ),
     ),

@@ -189,7 +189,8 @@ class Site:
     def nears_zero(self, value: Value) -> Confidence | None:
         """How sure it is that adding 1 to the value drops most of its digits; None when it does not."""
         near = near_zero(self.session, value)
-        return near if near is None or self.is_tensor(value) else min(near, Confidence.POSSIBLE)
+        known = self.is_tensor(value) or self.is_tensor(self.input.value)
+        return near if near is None or known else min(near, Confidence.POSSIBLE)
 
     def is_data(self, value: Value) -> bool:
         """The value goes back to public arguments, to what is trained or to noise, and is no sum of many elements."""

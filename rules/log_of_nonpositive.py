@@ -69,9 +69,13 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     taken = complement_of(unguarded(x.value))
     gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
+    cure = "clamp it to a positive minimum, or work in log space"
+    if x.value.is_complex:
+        gives, lies = "-inf at 0, where its gradient is nan", "can be 0"
+        cure = "add an eps, or take the logarithm of its absolute value"
     yield site.report(
         confidence,
-        f"`{site.op}` is {gives}, and `{site.show(x)}` {lies}: clamp it to a positive minimum, or work in log space",
+        f"`{site.op}` is {gives}, and `{site.show(x)}` {lies}: {cure}",
         at=x,
         # an exponential that is taken from 1 leaves the domain long before it overflows
         covers=(taken.made_by,) if taken is not None and taken.op == "exp" and taken.made_by is not None else (),

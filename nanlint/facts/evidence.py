@@ -30,7 +30,9 @@ PICKS = VIEWS | frozenset(
     clamp_max nan_to_num broadcast_tensors tril triu dropout""".split()
 )
 # of real data: a mask that selects nothing, a vector of padding, a singular matrix
-ALWAYS = frozenset({"network", "det", "linalg_det", "norm", "vector_norm", "sum", "nansum", "count_nonzero"})
+ALWAYS = frozenset(
+    "network det linalg_det norm vector_norm sum nansum count_nonzero zeros zeros_like new_zeros".split()
+)
 LENGTHS = frozenset({"norm", "vector_norm", "linalg_norm"})
 NOISE = frozenset({"rand", "rand_like", "randn", "randn_like", "normal", "normal_", "uniform_"})
 AFFINE = frozenset(
@@ -41,7 +43,7 @@ LINEAR = VIEWS | frozenset("matmul mm addmm add sub mul div neg linear".split())
 # zero by underflow alone
 VANISHING = frozenset({"exp", "exp2", "softplus", "sigmoid", "reciprocal", "erfc"})
 # zero exactly where the operand is
-ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish".split())
+ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish fft stft".split())
 # zero where nothing is added to the zeros of the first operand
 SCATTERS = frozenset({"scatter_add", "index_add", "scatter_reduce"})
 # negative where the operand is

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.evidence import COUNTED, NOISE, SCATTERS, is_told_nothing
-from nanlint.facts.relations import VIEWS, first_arg, is_filled, strip_views
+from nanlint.facts.relations import VIEWS, first_arg, is_filled, is_square, strip_views
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
 from nanlint.ops import DTYPES
@@ -134,7 +134,7 @@ def _is_of_arrays(value: Value, depth: int) -> bool:
 
 
 def is_data(session: Session, value: Value, depth: int = DEPTH) -> bool:
-    """It goes back to what a public function was given, to what is trained, to noise or to numbers that were written.
+    """It is a square, or goes back to what a public function was given, is trained, noise or a number that was written.
 
     Of a sum of many elements nothing is told: it is small only where each of them is.
     """
@@ -143,7 +143,7 @@ def is_data(session: Session, value: Value, depth: int = DEPTH) -> bool:
     made = value.made_by
     if made is None or depth == 0:
         return session.arguments.get(value.ident) == "public" or value.grad is True
-    if made.op in TOLD:
+    if made.op in TOLD or is_square(value):
         return True
     if made.op in SUMS:
         return False
