@@ -197,11 +197,13 @@ def beside_readers(results: Sequence[tuple[str, Judged]]) -> str:
 def section(of: Sequence[Package], results: Sequence[Judged], read: Sequence[tuple[str, Judged]], seed: int) -> str:
     """What stands in the page."""
     where = f"{datetime.now(timezone.utc):%Y-%m-%d} at {commit()} on {machine()}, torch {torch.__version__}"
-    return f"""Measured on {where}: {len(results)} functions,
+    text = f"""Measured on {where}: {len(results)} functions,
 seed {seed}, drawn from {", ".join(package.pin for package in of)}.
 
-{report(results).strip()}
-
+{report(results)}"""
+    if not read:
+        return text
+    return f"""{text}
 Of the findings above that readers judged, {len(read)} are in these packages and still made:
 
 {beside_readers(read)}
