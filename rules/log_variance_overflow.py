@@ -91,9 +91,10 @@ def _scale(site: Site) -> Value | None:
 
 
 def _terms(value: Value, depth: int) -> Iterator[Value]:
-    """What is summed, without the factors of it."""
+    """What is summed, without the numbers that it is multiplied by."""
     value = picked(value)
-    if depth == 0 or value.op not in SUMS:
+    weighted = value.op == "mul" and "number" not in {v.kind for v in (value.arg("input"), value.arg("other")) if v}
+    if depth == 0 or value.op not in SUMS or weighted:
         yield value
         return
     for part in (value.arg("input"), value.arg("other")):

@@ -17,6 +17,7 @@ from nanlint.api import (
 
 SUMS = frozenset({"sum", "nansum"})
 AVERAGES = frozenset({"sum", "nansum", "mean", "nanmean"})
+GUARD = 0.01
 OVER = "exp-overflow division-by-zero-tensor normalised-by-own-scale log-of-nonpositive"
 
 
@@ -99,7 +100,14 @@ def _softmax(site: Site) -> Found | None:
 
 def _log(site: Site) -> Found | None:
     """`exp(x).sum().log()`, that of a mean, or `log(exp(y) / exp(x).sum())`."""
-    inner = unguarded(site.input.value)
+    outer, inner = picked(site.input.value), unguarded(site.input.value)
+    if (
+        outer.made_by is not None
+        and outer.op == "add"
+        and any(v.number is not None and v.number > GUARD for v in outer.made_by.args.values())
+    ):
+        # `log(1 + exp(x).sum())` is a loss of its own, whose scores may be bounded
+        return None
     if inner.op == "div":
         above, below = inner.arg("input"), inner.arg("other")
         top = picked(above) if above is not None else None
