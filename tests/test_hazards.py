@@ -2,17 +2,21 @@
 
 `fixtures/hazards/value_families.json` holds hazards measured on torch 2.13: `unsafe` and `stable` are expressions of
 `args`, `trigger_inputs` the tensors on which the unsafe one fails. Each becomes two programs: a function of annotated
-tensors, and one in which the inputs are literals.
+tensors, and one in which the inputs are literals. `fixtures/hazards/paraphrased` says the same in other words, with a
+comment above each definition: `# unsafe LOG-01` or `# stable LOG-01`. `(missed)` and `(told)` state what is not as it
+should be: that of a stable form holds what is unsafe by itself, such as the log of an argument.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import json
 import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -106,3 +110,34 @@ def _leaves(result: torch.Tensor) -> Iterator[torch.Tensor]:
 def test_what_is_believed_unsafe_is_not_told(check: Check) -> None:
     path = HAZARDS / "believed_unsafe.py"
     assert not check(path.read_bytes(), path.name, Confidence.LIKELY).findings
+
+
+PARAPHRASED = sorted((HAZARDS / "paraphrased").glob("*.py"))
+HEADING = re.compile(r"# (?P<form>unsafe|stable) (?P<hazard>[A-Z]+-\d+)(?: \((?P<known>missed|told)\))?")
+
+
+def paraphrases(text: str) -> Iterator[tuple[re.Match[str], ast.FunctionDef | ast.ClassDef]]:
+    """The definitions of a file that a comment stands above."""
+    lines = text.split("\n")
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            heading = HEADING.fullmatch(lines[first - 2])
+            if heading is not None:
+                yield heading, node
+
+
+@pytest.mark.parametrize("path", PARAPHRASED, ids=lambda path: path.stem)
+def test_paraphrases_are_told_when_unsafe(path: Path, check: Check) -> None:
+    text = path.read_text(encoding="utf-8")
+    rows = {finding.start.row for finding in check(text, path.name, Confidence.LIKELY).findings}
+    cases = list(paraphrases(text))
+    assert len(cases) == len(re.findall("^# (?:un|s)", text, re.MULTILINE))
+    wrong = []
+    for heading, node in cases:
+        assert node.end_lineno is not None
+        told = not rows.isdisjoint(range(node.lineno, node.end_lineno + 1))
+        wanted = heading["known"] == "told" if heading["form"] == "stable" else heading["known"] != "missed"
+        if told is not wanted:
+            wrong.append(f"{heading[0]}: {node.name} is {'told' if told else 'not told'}")
+    assert not wrong

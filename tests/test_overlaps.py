@@ -13,6 +13,7 @@ from nanlint.finding import Confidence, Finding
 # by the rules whose findings cover one another: the two inputs on which they fail, each with a cure of its own
 TWO_DEFECTS = {
     ("division-by-zero-tensor", "inverse-out-of-domain"): "a divisor of 0; a quotient at the end of the domain",
+    ("division-by-zero-tensor", "log-of-nonpositive"): "the two sides of a quotient whose log is taken",
     ("log-of-nonpositive", "spread-of-one-sample"): "constant data, the log of whose variance is -inf; one sample",
     ("softmax-of-all-masked", "zero-times-infinity"): "a row that is masked throughout; any masked element",
     ("spread-of-one-sample", "sqrt-gradient-at-zero"): "one sample; constant data, under a root",

@@ -10,6 +10,7 @@ from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import ClassRef, Instance, invoke
 from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
+from nanlint.facts.parts import named
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.ops import DTYPES, TABLE
@@ -48,8 +49,8 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
             return found if found is not None else _unknown(frame, value, name)
         case "tensor" | "unknown" | "number":
             return _of_tensor(frame, base, name, node)
-        case "tuple" if value.items is not None and name in ("values", "indices") and len(value.items) == 2:
-            return value.items[0 if name == "values" else 1]
+        case "tuple" if (part := named(value, name)) is not None:
+            return part
         case "distribution":
             return distributions.attribute(frame, base, name, node) or _unknown(frame, value, name)
         case "super":

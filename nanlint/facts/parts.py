@@ -16,6 +16,23 @@ PIECES = frozenset("split chunk unbind tensor_split meshgrid broadcast_tensors h
 # how many factors there are, and which of them holds eigenvalues or singular values, whose gradient is always finite
 FACTORS = {"eigh": (2, 0), "eig": (2, 0), "svd": (3, 1), "qr": (2, None)}
 
+# what the parts are called where the tuple has names
+NAMES = {
+    "svd": ("U", "S", "Vh"), "eigh": ("eigenvalues", "eigenvectors"), "eig": ("eigenvalues", "eigenvectors"),
+    "qr": ("Q", "R"), "slogdet": ("sign", "logabsdet"), "cholesky_ex": ("L", "info"), "inv_ex": ("inverse", "info"),
+    "std_mean": ("std", "mean"), "var_mean": ("var", "mean"),
+}  # fmt: skip
+VALUES_AND_INDICES = ("values", "indices")
+
+
+def named(value: Value, name: str) -> Value | None:
+    """The part of that name of a tuple that an op has returned, such as `torch.linalg.svd(a).S`."""
+    names = NAMES.get(value.op, VALUES_AND_INDICES)
+    if name == "V" and value.op == "svd":
+        name = "Vh"
+    items = value.items or ()
+    return items[names.index(name)] if name in names and len(names) == len(items) else None
+
 
 def parts(frame: Frame, op: Op, result: Value) -> Value:
     """The tuple that the op returns, of what it makes as a whole."""
