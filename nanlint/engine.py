@@ -8,20 +8,21 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nanlint.facts.callers import drop_covered
 from nanlint.facts.frame import Place, Session
 from nanlint.facts.interpreter import new_session, run_definition
 from nanlint.finding import Confidence, Failure, Finding, Position, Related, Result
-from nanlint.fixes.proposing import Proposals
-from nanlint.fixes.suppressing import silencing_nothing
 from nanlint.following import callers, drivers
 from nanlint.mentions import mentioned
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
 from nanlint.source import Modules, Source, SourceError, Suppression
 from nanlint.triggers import triggers
+
+if TYPE_CHECKING:
+    from nanlint.fixes.proposing import Proposals
 
 RECURSION_LIMIT = 6000
 
@@ -88,6 +89,8 @@ def _check(
         said = _ask(session, by_op, failures)
         findings, held_back, useful = _settle(session, said, confidence, noqa, failures)
         if unused != "no" and not failures:
+            from nanlint.fixes.suppressing import silencing_nothing
+
             findings = tuple(
                 sorted(
                     (
@@ -157,7 +160,12 @@ def _settle(
         if known is None or (s.report.confidence, not s.site.calls) > (known.report.confidence, not known.site.calls):
             best[key] = s
     findings: list[Finding] = []
-    proposals = Proposals(session) if session.applied is not None else None
+    proposals: Proposals | None = None
+    if session.applied is not None:
+        # most runs want no fixes and need not wait for what makes them
+        from nanlint.fixes.proposing import Proposals
+
+        proposals = Proposals(session)
     suppressions = session.source.suppressions
     useful: set[tuple[Suppression, str]] = set()
     held_back = 0

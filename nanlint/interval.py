@@ -16,9 +16,12 @@ LARGEST = math.nextafter(INF, 0)
 ENDS_KEPT = (0.0, INF, -INF)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Interval:
-    """`lo <= x <= hi`, each end open or closed, zero perhaps excluded (`hole`), NaN perhaps included."""
+    """`lo <= x <= hi`, each end open or closed, zero perhaps excluded (`hole`), NaN perhaps included.
+
+    Never changed once made: `frozen=True` would say so, and make it three times as long.
+    """
 
     lo: float = -INF
     hi: float = INF

@@ -52,7 +52,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "module",
     [
         f"benchmarks.{name}"
-        for name in ("speed", "bars", "noise", "tracer", "sanitizer", "verify", "hazards", "fixes", "torch_sources")
+        for name in (
+            "speed",
+            "bars",
+            "profile",
+            "noise",
+            "tracer",
+            "sanitizer",
+            "verify",
+            "hazards",
+            "fixes",
+            "torch_sources",
+        )
     ],
 )
 def test_help_runs(module: str) -> None:

@@ -74,10 +74,12 @@ class Value:
     tensor_if: tuple[int, ...] = field(default=())
 
     def but(self, **changes: Any) -> Value:
-        """A copy with some fields changed; `dataclasses.replace` at a third of its cost."""
-        copy = object.__new__(Value)
-        for name in FIELDS:
-            setattr(copy, name, getattr(self, name))
+        """A copy with some fields changed; `dataclasses.replace` at a fifth of its cost."""
+        copy = Value(
+            self.kind, self.range, self.reach, self.ident, self.dtype, self.grad, self.made_by, self.because,
+            self.hazards, self.slopes, self.const, self.items, self.ref, self.alternatives, self.maybe_empty,
+            self.tensor_if,
+        )  # fmt: skip
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy
@@ -113,9 +115,6 @@ class Value:
     @property
     def is_half(self) -> bool:
         return self.dtype in ("float16", "bfloat16")
-
-
-FIELDS = tuple(Value.__dataclass_fields__)
 
 
 @dataclass(slots=True, eq=False)
