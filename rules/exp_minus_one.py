@@ -23,8 +23,8 @@ def exp_minus_one(site: Site) -> Iterator[Report]:
     ## Why is this bad?
 
     `exp(x)` rounds to a multiple of 1.2e-7 near 1. With the 1 taken off, one digit is left for an `x` of 1e-6, and 0
-    for 1e-8. In the estimate `exp(r) - 1 - r` of a KL divergence the error is larger than the result for any `r`
-    below 5e-4, and in `(exp(x) - 1) / x` the result is 0 where it ought to be 1. `torch.expm1` is exact.
+    for 1e-8. In the estimate `exp(r) - 1 - r` of a KL divergence the error is as large as the result for an `r` of
+    3e-4, and `(exp(x) - 1) / x` is 0 where it ought to be 1. `torch.expm1` is exact.
 
     ## Bad
 
