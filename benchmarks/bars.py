@@ -29,6 +29,18 @@ EDITED = "timm/models/coat.py"
 NANLINT = (sys.executable, "-m", "nanlint")
 CHECK = (*NANLINT, "check", "--isolated", "--exit-zero")
 PLUGIN = "[flake8:local-plugins]\nextension =\n    NAN = nanlint.hosts.flake8:Plugin\npaths =\n    {root}\n"
+# in real code about one line in ten is worth a look
+PLAIN = """def f{n}(self, batch, names=None):
+    found = {{}}
+    for index, name in enumerate(names or ()):
+        if name.startswith("layer"):
+            found[name] = batch[index].view(-1, {n})
+        elif self.verbose:
+            self.logger.info("left out %s", name)
+    self.found.update(found)
+    return found
+
+"""
 FUNCTION = """def f{n}(x, weight, mask):
     p = torch.softmax(x @ weight, dim=-1)
     scores = p.masked_fill(mask, 0.0)
@@ -159,7 +171,7 @@ def tree(folder: Path) -> list[Bar]:
 def growth() -> list[Bar]:
     """The CPU time of a line in trees of files with 1,000 lines each, and in one file."""
     head = "import torch\n\n\n"
-    functions = [FUNCTION.format(n=n) for n in range(5_000)]
+    functions = [(PLAIN if n % 10 else FUNCTION).format(n=n) for n in range(5_000)]
     with tempfile.TemporaryDirectory() as name:
         costs: dict[str, float] = {}
         (Path(name) / "none.py").write_text(head + functions[0], encoding="utf-8")
