@@ -6,10 +6,11 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, only_underflows, zero_is_reached
+from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, zero_is_reached
 from nanlint.facts.growth import grows, is_up_to_callers
 from nanlint.facts.precision import is_data, near_zero
 from nanlint.facts.relations import strip_views, zero_with
+from nanlint.facts.underflow import only_underflows
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval

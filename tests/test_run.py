@@ -73,9 +73,8 @@ def train(tmp_path: Path) -> Train:
 
 def cause(source: str) -> int:
     """The marked row of a script."""
-    rows = [row for row, line in enumerate((PRELUDE + source).splitlines(), 1) if line.endswith("# cause")]
-    assert len(rows) == 1
-    return rows[0]
+    (row,) = (row for row, line in enumerate((PRELUDE + source).splitlines(), 1) if line.endswith("# cause"))
+    return row
 
 
 def blamed(done: Done) -> list[int]:
@@ -313,7 +312,7 @@ for keep in (1.0, 1.0, 0.0, 1.0):
     assert blamed(done) == [cause(source)]
 
 
-def test_two_passes_say_that_a_program_is_not_deterministic(train: Train, tmp_path: Path) -> None:
+def test_two_passes_say_that_a_program_is_not_deterministic(train: Train) -> None:
     source = "from pathlib import Path\nonce = Path('once')\nfirst = not once.exists()\nonce.touch()\n" + LOOP
     done = train(source.replace("number == 3", "number == 3 and first"), "--mode", "two-pass")
     assert "the second run did not fail in step 4 or later" in done.stderr
