@@ -301,11 +301,12 @@ class Proposals:
     def _unread(self, target: ast.expr, used: tuple[Applied, ...]) -> list[ast.stmt]:
         """The statements that bind intermediates which nothing reads but the target, or another of them."""
         at = self.code.statement(target)
-        nodes = {node for applied in used if (node := self._expression(applied.place)) is not None}
-        candidates = {self.code.statement(node): node for node in nodes}
+        nodes = [node for applied in used if (node := self._expression(applied.place)) is not None]
+        # in the order of the code, and each statement once: sets of nodes have an order of their own in every run
+        whole_of = {s: None for node in nodes if getattr(s := self.code.statement(node), "value", None) is node}
         readers: list[ast.AST] = [target]
         gone: list[ast.stmt] = []
-        waiting = [s for s, node in candidates.items() if s is not at and getattr(s, "value", None) is node]
+        waiting = [s for s in whole_of if s is not at]
         while unread := [s for s in waiting if (name := assigned(s)) and self.flow.unread(name, s, readers)]:
             gone += unread
             readers += unread
