@@ -7,7 +7,6 @@ among them, and run. In the packages every fix is made that is offered.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import warnings
@@ -155,7 +154,6 @@ class FileCount:
     fixed: int = 0
     safe: int = 0
     refused: int = 0
-    changed_lines: int = 0
     uncompiled: bool = False
     unsettled: bool = False
     failed: bool = False
@@ -163,8 +161,6 @@ class FileCount:
 
 def count(path: str) -> FileCount:
     """Make all fixes of a file, in memory, and make them again."""
-    from nanlint.source import Source
-
     data = Path(path).read_bytes()
     lines = len(data.splitlines())
     target = Target(path, Config(), data)
@@ -174,12 +170,9 @@ def count(path: str) -> FileCount:
     if made is None:
         return FileCount(path, lines, len(plain.findings), refused=refused, failed=bool(now.failures))
     again: Result = check(Target(path, Config(), made.after), fixing="unsafe")
-    source, after = Source(made.before, path), Source(made.after, path)
-    matcher = difflib.SequenceMatcher(None, source.lines, after.lines, autojunk=False)
-    changed = sum(j - i for tag, i, j, _, _ in matcher.get_opcodes() if tag != "equal")
     return FileCount(
         path, lines, len(plain.findings), len(made.findings),
-        sum(check_safe(finding.fixes) for finding in made.findings), refused, changed,
+        sum(check_safe(finding.fixes) for finding in made.findings), refused,
         not _compiles(made.after, path), again.rewritten is not None, bool(now.failures),
     )  # fmt: skip
 

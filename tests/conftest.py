@@ -44,6 +44,18 @@ def program() -> Program:
     return run_module
 
 
+@pytest.fixture
+def nanlint(program: Program, project: Path) -> Program:
+    """Runs `nanlint` in the `project` of the test's file."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        done = program("nanlint", *arguments, **{"cwd": project, **options})
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The wheel and the sdist of this checkout."""

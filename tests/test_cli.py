@@ -32,18 +32,6 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def nanlint(program: Program, project: Path) -> Program:
-    """Runs `nanlint` in the project."""
-
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        done = program("nanlint", *arguments, **{"cwd": project, **options})
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    return run
-
-
 def write(folder: Path, **files: str) -> None:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")

@@ -32,15 +32,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nanlint(program: Program, file: Path) -> Program:
-    """Runs `nanlint` in the folder of the file."""
-
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        done = program("nanlint", *arguments, **{"cwd": file.parent, **options})
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    return run
+def project(file: Path) -> Path:
+    return file.parent
 
 
 def test_fix_writes_what_it_says(nanlint: Program, file: Path) -> None:

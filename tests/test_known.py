@@ -23,16 +23,6 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def nanlint(program: Program, project: Path) -> Program:
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        done = program("nanlint", *arguments, **{"cwd": project, **options})
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    return run
-
-
 def codes(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [finding["code"] for finding in json.loads(done.stdout)]
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import run
@@ -29,16 +28,6 @@ PLAIN = terminal.Paint(on=False)
 def project(tmp_path: Path) -> Path:
     (tmp_path / "nanlint.toml").write_text("", encoding="utf-8")
     return tmp_path
-
-
-@pytest.fixture
-def nanlint(program: Program, project: Path) -> Program:
-    def start(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        done = program("nanlint", *arguments, **{"cwd": project, **options})
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    return start
 
 
 def finding(verdict: Verdict | None, row: int = 1) -> Finding:

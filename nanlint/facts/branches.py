@@ -62,9 +62,7 @@ def run_match(frame: Frame, node: cst.Match) -> bool:
             frame.env = entry
             if frame.execute(case.body):
                 ends.append(frame.env)
-    if not any(
-        isinstance(c.pattern, cst.MatchAs) and c.pattern.pattern is None and c.guard is None for c in node.cases
-    ):
+    if not any(map(_matches_all, node.cases)):
         ends.append(start)
     joined = narrow.join_envs(frame, ends)
     frame.env = joined if joined is not None else start
