@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import time
 from collections import Counter
@@ -23,9 +24,21 @@ OTHER_SHAPES = 2
 Arguments = dict[str, Any]
 
 
+class Span(enum.Enum):
+    """Which values are tried: those that data can have; these and extreme magnitudes; these and half precision; half
+    precision alone; the likeliest of those that data can have.
+    """
+
+    ORDINARY = enum.auto()
+    FULL_PRECISION = enum.auto()
+    ALL = enum.auto()
+    HALF_PRECISION = enum.auto()
+    EDGES = enum.auto()
+
+
 class Attempt:
     """`may` says which arguments the code is meant for; `fixed` are the expressions of those that stay as found, and
-    `needed` leaves out arguments that the call has by itself. Without `extremes` nothing is extreme.
+    `needed` leaves out arguments that the call has by itself.
 
     `families` counts the calls, `arguments` are those that fail in the end.
     """
@@ -37,12 +50,12 @@ class Attempt:
         may: Callable[[Arguments], bool],
         fixed: Collection[str] = (),
         needed: Callable[[Arguments], Arguments] | None = None,
-        extremes: bool = True,
+        span: Span = Span.ALL,
     ) -> None:
         self.families: Counter[str] = Counter()
         self.arguments = found.arguments
         self._found, self._may, self._fixed, self._needed = found, may, fixed, needed
-        self._trials, self._extremes = trials, extremes
+        self._trials, self._span = trials, span
 
     def run(self) -> Failure | None:
         """The failure of the first values that make the flagged expression fail; the arguments are as small as can be
@@ -68,11 +81,16 @@ class Attempt:
 
     def _all_values(self) -> Iterator[Values]:
         catalogue = Catalogue(self._found.arguments, self._fixed)
-        yield from catalogue.ordinary()
-        for arguments in islice(self._found.others, OTHER_SHAPES):
-            yield from Catalogue(arguments).edges()
-        if self._extremes:
+        if self._span is Span.EDGES:
+            yield from catalogue.edges()
+        if self._span in (Span.ORDINARY, Span.FULL_PRECISION, Span.ALL):
+            yield from catalogue.ordinary()
+            for arguments in islice(self._found.others, OTHER_SHAPES):
+                yield from Catalogue(arguments).edges()
+        if self._span in (Span.FULL_PRECISION, Span.ALL):
             yield from catalogue.extreme()
+        if self._span in (Span.HALF_PRECISION, Span.ALL):
+            yield from catalogue.half()
 
     def _is_fair(self, arguments: Arguments) -> bool:
         return is_finite(arguments) and self._may(arguments)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nanlint.verify import tree
 from nanlint.verify.arguments.reach import Reached, reach
 from nanlint.verify.arguments.specs import Written
-from nanlint.verify.attempt import Attempt
+from nanlint.verify.attempt import Attempt, Span
 from nanlint.verify.calling import limited
 from nanlint.verify.coverage import lines_run
 from nanlint.verify.isolate.confine import Refused
@@ -181,7 +181,7 @@ def of_example(aim: Target, text: str, loading: str, root: str, program: ast.Mod
         }  # fmt: skip
         found = Reached(None, block.inputs, {}, 1, False, iter(()))
         trials = Trials(_Program(aim.path, aim.place, block), None)
-        attempt = Attempt(trials, found, functools.partial(keeps, kinds), (), block.changed, extremes=False)
+        attempt = Attempt(trials, found, functools.partial(keeps, kinds), (), block.changed, Span.ORDINARY)
         lines = calling(loading, where, example.source, word)
         line = " (in the example of a docstring)" if example.source else f" (in a test of {Path(example.path).name})"
         return Case(attempt, found, lines, "program", note=line)

@@ -236,7 +236,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
 
     def _before(self, target: Tensor) -> tuple[Tensor | None, Record | None]:
         """What is about to be overwritten, where it is small, and the record of it."""
-        copied = target.detach().clone() if target.is_cpu and target.numel() <= COPIED_ELEMENTS else None
+        is_small = target.numel() <= COPIED_ELEMENTS
+        copied = target.detach().clone() if is_small and not self.defers(target) else None
         return copied, self._records.get(_key(target))
 
     def _forget(self, tensor: Tensor) -> None:

@@ -18,9 +18,9 @@ from nanlint.verify.arguments.instances import Instance
 from nanlint.verify.calling import SEED, copied, limited, reset
 from nanlint.verify.place import Place
 from nanlint.verify.script import TOLERANCE
-from nanlint.verify.target import NotRunnable, Target
+from nanlint.verify.target import NotRunnable
 from nanlint.verify.trace.frames import Location, innermost
-from nanlint.verify.values.trial import SECONDS, Failure
+from nanlint.verify.values.trial import SECONDS, Callee, Failure
 
 # How well the operands of the operation that loses its digits have to agree in the two formats.
 OPERANDS_AGREE = 1e-5
@@ -36,7 +36,7 @@ _CASTS = frozenset(("_to_copy", "detach", "alias"))
 class Comparison:
     """Calls of one target in both formats; stands in for `Trials` where a finding is about precision."""
 
-    def __init__(self, target: Target, instance: Instance | None) -> None:
+    def __init__(self, target: Callee, instance: Instance | None) -> None:
         self._target, self._instance = target, instance
 
     def prepare(self, arguments: dict[str, Any]) -> None:

@@ -134,7 +134,8 @@ class Trials:
             wanting.update({f"instance.{n}": p for n, p in instance.named_parameters() if p.requires_grad})
         if not flowing or not wanting:
             return None
-        total = torch.stack([leaf.sum().double() for _, leaf in flowing]).sum()
+        sums = [leaf.sum().double() for _, leaf in flowing]
+        total = torch.stack([each.to(sums[0].device) for each in sums]).sum()
         gradients = torch.autograd.grad(total, list(wanting.values()), allow_unused=True)
         for name, gradient in zip(wanting, gradients, strict=True):
             if gradient is not None and tree.is_bad(gradient):
