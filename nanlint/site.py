@@ -27,7 +27,9 @@ class Proposal:
     """What a rule proposes to write at a place: a template, whose names stand for the operands.
 
     `step`: the optimizer whose step stands there, or at `behind`; the template is for statements in front of the place.
-    `behind` alone: what the statement of the place is to be moved behind.
+    `behind` alone: what the statement of the place is to be moved behind. `pattern`: the names of the template are its
+    names for what the operand was made of, as `nanlint.fixes.matching` reads it; `part`, one of them, is then what the
+    template takes the place of, wherever it stands.
     """
 
     title: str
@@ -37,6 +39,8 @@ class Proposal:
     applicability: Literal["safe", "unsafe"]
     step: Value | None = None
     behind: Place | None = None
+    pattern: str = ""
+    part: str = ""
 
 
 DIVISIONS = frozenset({"div", "reciprocal"})
@@ -282,6 +286,13 @@ class Site:
             return ()
         place = self.place._replace(node=at.node) if isinstance(at, Operand) else at
         return (Proposal(title, place, template, operands, "safe" if safe else "unsafe"),)
+
+    def fix_made(
+        self, title: str, what: Operand, pattern: str, template: str, *, part: str = ""
+    ) -> tuple[Proposal, ...]:
+        """Propose a template whose names are those of a pattern that what made an operand is of; see `Proposal`."""
+        place = self.place._replace(node=what.node)
+        return (Proposal(title, place, template, {"made": what}, "unsafe", pattern=pattern, part=part),)
 
     def give(self, keyword: str, value: str) -> tuple[Proposal, ...]:
         """Propose to pass a keyword to the function of torch that is called here."""

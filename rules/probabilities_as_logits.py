@@ -23,6 +23,7 @@ SQUASHING = frozenset(
 SOFTENING = frozenset({"softmax", "log_softmax"})
 LOGARITHMIC = frozenset({"nll_loss", "kl_div"})
 OPS = CLASSES | SQUASHING | SOFTENING | LOGARITHMIC | {"cross_entropy"}
+PATTERNS = {"softmax": "softmax(x, dim=D)", "sigmoid": "sigmoid(x)"}
 LOGS = {"softmax": "log_softmax", "sigmoid": "logsigmoid"}
 
 
@@ -86,6 +87,7 @@ def probabilities_as_logits(site: Site) -> Iterator[Report]:
         f"`{site.op}` takes logits and applies a {own} itself, but {is_}: sure predictions look like unsure ones, with "
         "a gradient of 0; pass the logits",
         at=p,
+        fixes=site.fix_made("Pass the logits", p, PATTERNS[what], "x"),
     )
 
 

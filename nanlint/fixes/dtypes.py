@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from nanlint.facts.dtypes import FLOATS
-from nanlint.facts.value import Value
+from nanlint.facts.value import Application, Value
 from nanlint.fixes.code import Code
 from nanlint.fixes.imports import named
 from nanlint.fixes.writing import Unwritable
+
+if TYPE_CHECKING:
+    from nanlint.facts.frame import Applied
+
+PARTS = frozenset({"real", "imag", "angle", "conj", "resolve_conj", "conj_physical", "view_as_real"})
+"""What is asked of complex numbers only."""
+UNSIGNED = frozenset({"sqrt", "rsqrt", "exp", "square"})
+"""What is never negative of a real number: its size is nothing to ask for."""
+
+
+def is_taken_for_complex(made: Mapping[Application, Applied], value: Value) -> bool:
+    """The code treats what an operation gave as complex, though nothing says of which dtype it is."""
+    asked = PARTS | {"abs"} if value.op in UNSIGNED else PARTS
+    uses = (operand.value for applied in made.values() if applied.op in asked for operand in applied.operands.values())
+    return any(use.ident == value.ident for use in uses)
 
 
 def dtype_of(code: Code, whole: ast.expr, known: Iterable[tuple[ast.expr | None, Value]]) -> str:

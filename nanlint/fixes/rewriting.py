@@ -44,6 +44,21 @@ def of_template(template: str, applicability: Applicability, title: str) -> Rewr
     return Rewriting(ast.Name("target"), _template(template), applicability, title)
 
 
+@functools.cache
+def pattern(text: str) -> ast.expr:
+    """What `nanlint.fixes.matching` matches with."""
+    return _expression(text)
+
+
+def is_ordering(template: ast.expr) -> bool:
+    """It asks which of two numbers is larger, which of complex ones none is."""
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr.startswith("clamp"))
+        or (isinstance(node, ast.Compare) and not isinstance(node.ops[0], (ast.Eq, ast.NotEq)))
+        for node in ast.walk(template)
+    )
+
+
 def _template(text: str) -> ast.expr:
     return _expression(ASKED.sub(lambda asked: f"torch.finfo(dtype_{asked[2]}).{FORMATS[asked[1]]}", text))
 

@@ -93,7 +93,6 @@ sum(p * log(p / q), dim=D) ~> (p * (p.clamp_min(tiny(p)).log() - q.clamp_min(tin
 log(v) + square(d) / v ~> torch.log(v.clamp_min(eps(v))) + d**2 / v.clamp_min(eps(v))
 -mean(y * log(p) + (1 - y) * log(1 - p)) ~> F.binary_cross_entropy(p, y)
 -mean(y * log(sigmoid(x)) + (1 - y) * log(1 - sigmoid(x))) ~> F.binary_cross_entropy_with_logits(x, y)
-cross_entropy(softmax(x, dim=D), target, weight=W) ~> F.cross_entropy(x, target, weight=W)
 binary_cross_entropy(sigmoid(x), target, weight=W) -> F.binary_cross_entropy_with_logits(x, target, weight=W)
 x * log(x) ~> torch.xlogy(x, x.clamp_min(tiny(x)))
 log_softmax(masked_fill(x, m, masking(c)), dim=D) * y ~> F.log_softmax(x.masked_fill(m, lowest(x)), dim=D) * y
