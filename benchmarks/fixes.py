@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from nanlint.run import check
 
 ENTRIES = Path(__file__).resolve().parents[1] / "fixtures" / "hazards" / "fixable.json"
 HEAD = "import math\n\nimport torch\nimport torch.nn.functional as F\n\n\n"
+RTOL_OF_STABLE = 1e-3
 RTOL, ATOL = 1e-5, 1e-6
 
 
@@ -55,15 +57,21 @@ def entries() -> list[dict[str, Any]]:
 
 
 def function(entry: dict[str, Any], form: str) -> str:
-    """The expression as a function of tensors; what it is given in float16, it converts itself."""
-    halves = [n for n, x in zip(entry["args"], _inputs(entry, "trigger_inputs"), strict=True) if _is_half(x)]
-    lines = [f"    {name} = {name}.half()\n" for name in halves]
+    """The expression, or the statements, as a function of tensors, which converts its arguments itself where the
+    hazard is one of float16 or of integers.
+    """
+    given = zip(entry["args"], _inputs(entry, "trigger_inputs"), strict=True)
+    lines = [f"{name} = {name}.to({value.dtype})" for name, value in given if _is_of_own_dtype(value)]
+    lines.append(entry[form] if "\n" in entry[form] else f"return {entry[form]}")
     parameters = ", ".join(f"{name}: torch.Tensor" for name in entry["args"])
-    return f"{HEAD}def f({parameters}):\n{''.join(lines)}    return {entry[form]}\n"
+    body = textwrap.indent("\n".join(lines), "    ")
+    return f"{HEAD}def f({parameters}):\n{body}\n"
 
 
 def judge(entry: dict[str, Any]) -> Judged:
     """Fix the hazard, at the highest confidence at which that changes something, and run it before and after."""
+    import torch
+
     before = function(entry, "unsafe")
     after = _fixed(before)
     if after is None:
@@ -77,6 +85,10 @@ def judge(entry: dict[str, Any]) -> Judged:
     # a gradient that is not finite in the stable form either, such as that to a target, is nobody's concern
     counted = [i for i in range(len(now)) if isinstance(stable, str) or i == 0 or _is_finite(stable[i])]
     finite = all(_is_finite(now[i]) for i in counted)
+    old = _run(before, trigger)
+    if not isinstance(old, str) and not isinstance(stable, str) and all(_is_finite(old[i]) for i in counted):
+        # what was finite, and wrong, is to be right
+        finite = torch.allclose(now[0].double(), stable[0].double(), RTOL_OF_STABLE)
     equal, worse = _compared(entry, before, after)
     return Judged(entry, after, finite, equal, worse)
 
@@ -109,10 +121,10 @@ def _inputs(entry: dict[str, Any], which: str) -> list[Any]:
     return found
 
 
-def _is_half(value: Any) -> bool:
+def _is_of_own_dtype(value: Any) -> bool:
     import torch
 
-    return isinstance(value, torch.Tensor) and value.dtype == torch.float16
+    return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.uint8, torch.int32)
 
 
 def _run(text: str, inputs: Sequence[Any]) -> list[Any] | str:

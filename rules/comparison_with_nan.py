@@ -4,6 +4,10 @@ from nanlint.api import CERTAIN, LIKELY, Proposal, Report, Site, Value, rule, st
 
 FILLED = frozenset({"tensor", "as_tensor", "full", "full_like", "new_full", "new_tensor", "scalar_tensor"})
 FILLERS = ("fill_value", "data", "s", "input")
+TESTS = {
+    "eq": "torch.isnan(x)", "ne": "~torch.isnan(x)", "In": "torch.isnan(x).any()", "NotIn": "~torch.isnan(x).any()",
+}  # fmt: skip
+"""What was meant by a comparison of a tensor."""
 NEGATED = frozenset({"IsNot", "NotIn"})
 
 
@@ -63,13 +67,16 @@ def comparison_with_nan(site: Site) -> Iterator[Report]:
         f"`{site.show(site.node)}` is always {outcome}, for nan as well, because nan equals nothing: use torch.isnan, "
         "or math.isnan of a number",
         at=site.place,
-        fixes=_test(site) if site.op == "eq" else (),
+        fixes=_test(site),
     )
 
 
 def _test(site: Site) -> tuple[Proposal, ...]:
-    one, two = site.operands["input"], site.operands["other"]
-    return site.fix("Use torch.isnan", site.place, "torch.isnan(x)", x=two if _is_nan(one.value) else one)
+    one, two = site.operands["input"], site.operand("other")
+    template = TESTS.get(site.payload if site.op == "identity-test" else site.op)
+    if template is None or two is None:
+        return ()
+    return site.fix("Use torch.isnan", site.place, template, x=two if _is_nan(one.value) else one)
 
 
 def _is_nan(value: Value) -> bool:

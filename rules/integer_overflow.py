@@ -55,6 +55,10 @@ def integer_overflow(site: Site) -> Iterator[Report]:
     # run: brighter(torch.tensor([100, 200]))
     ```
 
+    ## Fix safety
+
+    Unsafe: the result is of another format, int64.
+
     ## Known limits
 
     It speaks where the format is known, and either the numbers are, or two tensors of `uint8` are subtracted, or one is
@@ -76,7 +80,12 @@ def integer_overflow(site: Site) -> Iterator[Report]:
     confidence = _confidence(site, left, right, dtype)
     if confidence is not None:
         message = f"`{site.show(site.node)}` is computed in {dtype}, which ends at {limits.hi:g}, and can be {whole}"
-        yield site.report(confidence, f"{message}: it wraps around; convert to a larger format first")
+        wider = left if left.value.kind != "number" else right
+        yield site.report(
+            confidence,
+            f"{message}: it wraps around; convert to a larger format first",
+            fixes=site.fix("Convert it to int64 first", wider, "x.long()", x=wider) if dtype != "int64" else (),
+        )
 
 
 def _is_tensor(site: Site, value: Value) -> bool:

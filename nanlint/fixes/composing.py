@@ -12,7 +12,7 @@ from nanlint.fixes.code import Code
 from nanlint.fixes.dtypes import dtype_of
 from nanlint.fixes.flow import Flow, assigned
 from nanlint.fixes.rewriting import Rewriting
-from nanlint.fixes.writing import Unwritable, replacement
+from nanlint.fixes.writing import Unwritable, in_place, last_name, replacement
 from nanlint.ops import TABLE
 from nanlint.source.lex import TOKEN
 
@@ -65,7 +65,10 @@ class Composer:
         texts = {name: self._text(found, operands) for (name, found), operands in zip(
             places.items(), names.values(), strict=True)}  # fmt: skip
         self._add_formats(rewriting, texts, names, place)
-        text, imports = replacement(self.code, rewriting.template, texts, target)
+        template = rewriting.template
+        if not used and self._is_changed(target):
+            template = in_place(template)
+        text, imports = replacement(self.code, template, texts, target)
         start, end = self.code.range(target)
         if _comments(self.code.source.text[start:end]) - _comments(text):
             raise Unwritable("a comment would go")
@@ -101,12 +104,28 @@ class Composer:
         if name.endswith("_") or len(node.args) + len(node.keywords) + is_method > len(applied.operands):
             raise Unwritable("it is called in a way of its own")
 
+    def _is_changed(self, target: ast.expr) -> bool:
+        """It is what a method or function in place is called on."""
+        above = self.code.parent(target)
+        call = self.code.parent(above) if isinstance(above, ast.Attribute) else above
+        if not isinstance(call, ast.Call):
+            return False
+        is_function = target in call.args[:1] and self._home(call.func) is not None
+        if not (is_function or call.func is above):
+            return False
+        name = last_name(call)
+        return (name.endswith("_") and not name.endswith("__")) or any(k.arg == "inplace" for k in call.keywords)
+
     def _is_foreign(self, function: ast.expr) -> bool:
         """A function of numpy, math or another module that is no part of torch."""
+        home = self._home(function)
+        return home is not None and home.partition(".")[0] != "torch"
+
+    def _home(self, function: ast.expr) -> str | None:
+        """The full name of the import that its first word comes from; None for a variable or an expression."""
         while isinstance(function, ast.Attribute):
             function = function.value
-        home = self.source.index.imports.get(function.id, "torch") if isinstance(function, ast.Name) else "torch"
-        return home.partition(".")[0] != "torch"
+        return self.source.index.imports.get(function.id) if isinstance(function, ast.Name) else None
 
     def _place_of(
         self, operands: tuple[Operand, ...], place: Place, target: ast.expr, moved: list[ast.stmt]

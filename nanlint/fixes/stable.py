@@ -45,6 +45,7 @@ log(i0(x)) -> torch.log(torch.special.i0e(x)) + x.abs()
 log(nonnegative(x) / nonnegative(y)) ~> torch.log(x) - torch.log(y)
 log(1 + x) -> torch.log1p(x)
 log(x / (1 - x)) ~> torch.logit(x, eps=eps(x))
+atanh(tanh(x)) -> x
 logdet(x) ~> torch.linalg.slogdet(x)[1]
 """
 EXPONENTIALS = """
@@ -82,6 +83,7 @@ sin(x) / x -> torch.sinc(x / math.pi)
 1 - cos(x) -> 2 * torch.sin(x / 2)**2
 x / abs(x) -> torch.sgn(x)
 matmul(x, y) / number(c) ~> (x / c) @ y
+matmul(inv(x), y) ~> torch.linalg.solve(x, y)
 atan(y / x) ~> torch.atan2(y, x)
 x * y / y ~> x
 """

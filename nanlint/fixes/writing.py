@@ -25,6 +25,10 @@ BUILTINS = frozenset({"max"})
 """What a template may call as it is."""
 
 
+CHANGING = frozenset({"clamp", "clamp_min", "masked_fill"})
+"""Methods of which another one, whose name ends in `_`, changes the tensor itself."""
+
+
 class Unwritable(Exception):
     """What stops a replacement from being written; the message says it."""
 
@@ -87,7 +91,8 @@ class _Writer:
             case ast.Subscript():
                 return f"{self._tight(node.value)}[{self.write(node.slice)}]"
             case ast.UnaryOp():
-                return f"-{self._tight(node.operand, loose=(ast.Mult, ast.Div, ast.Pow))}"
+                sign = {ast.USub: "-", ast.Invert: "~"}[type(node.op)]
+                return f"{sign}{self._tight(node.operand, loose=(ast.Mult, ast.Div, ast.Pow) if sign == '-' else ())}"
             case ast.BinOp():
                 return self._binary(node)
             case ast.Compare():
@@ -166,6 +171,16 @@ def _outside(text: str) -> str:
 def last_name(call: ast.Call) -> str:
     """`ctc_loss` of `torch.nn.functional.ctc_loss(...)`."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def in_place(template: ast.expr) -> ast.expr:
+    """The template of a method, as the method that changes what it is called on. Raises Unwritable."""
+    if not (isinstance(template, ast.Call) and isinstance(template.func, ast.Attribute)):
+        raise Unwritable("it is changed in place")
+    if template.func.attr not in CHANGING or not isinstance(template.func.value, ast.Name):
+        raise Unwritable("it is changed in place")
+    method = ast.Attribute(template.func.value, f"{template.func.attr}_")
+    return ast.Call(method, template.args, template.keywords)
 
 
 def with_keyword(code: Code, call: ast.Call, keyword: ast.keyword) -> Edit | None:
