@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from benchmarks import noise, packages, page, table
 from benchmarks.packages import Package
 from benchmarks.speed import commit, machine
 from nanlint.finding import Finding, Verdict
+from nanlint.slotted import replace
 from nanlint.verify.place import Flagged, module_of, place_of
 from nanlint.verify.verdicts import Verifier
 

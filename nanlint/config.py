@@ -1,4 +1,4 @@
-"""The options of nanlint and the files they are read from: one dataclass, and the nearest file upwards."""
+"""The options of nanlint and the files they are read from: one class, and the nearest file upwards."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nanlint.finding import Confidence
 from nanlint.selection import Layer
+from nanlint.slotted import Data, replace
 
 # The nearest folder that has one of these governs a file; within a folder the first one wins.
 FILE_NAMES = (".nanlint.toml", "nanlint.toml", "pyproject.toml")
@@ -57,8 +57,7 @@ class ConfigError(Exception):
     """A configuration that cannot be used; the message names the file and the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Data):
     """All options, resolved for the files that one configuration governs.
 
     `exclude` and the patterns of `per_file_ignores` are made by `pattern`, so they need no folder to be matched in.

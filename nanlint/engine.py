@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +17,7 @@ from nanlint.following import callers, drivers
 from nanlint.mentions import mentioned
 from nanlint.rule import Rule
 from nanlint.site import Report, Site
+from nanlint.slotted import Entity
 from nanlint.source import Modules, Source, SourceError, Suppression
 from nanlint.triggers import triggers
 
@@ -59,8 +59,7 @@ def check(
         return Result((Finding("NAN000", "invalid-file", error.message, path, start, end, Confidence.CERTAIN),))
 
 
-@dataclass(slots=True, eq=False)
-class _Said:
+class _Said(Entity):
     """The report that a rule gives of a site as its `number`th."""
 
     rule: Rule

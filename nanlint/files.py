@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nanlint.config import Config, ConfigError, Configs
+from nanlint.slotted import Data
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -18,8 +18,7 @@ SUFFIXES = (".py", ".pyi")
 Ignores = tuple[tuple[str, "GitIgnoreSpec"], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Data):
     """One file to check: `path` as it is shown, `data` where the bytes are not those on the disk.
 
     `noqa` says that comments of that word silence findings: not where the host applies its own.

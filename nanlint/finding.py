@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from nanlint.slotted import Data
 
 
 class Confidence(enum.IntEnum):
@@ -34,8 +35,7 @@ class Position(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Data):
     """Replace the bytes `start:end` of the file by `text`."""
 
     start: int
@@ -43,8 +43,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Data):
     """Text edits with a verb-phrase title.
 
     `safe`: value and gradient agree on benign input. `unsafe`: values near the border change.
@@ -55,8 +54,7 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Data):
     """Another place that explains a finding, such as the call that passes the bad value."""
 
     message: str
@@ -66,8 +64,7 @@ class Related:
 Status = Literal["confirmed", "confirmed-extreme", "proved", "not-reproduced", "not-runnable"]
 
 
-@dataclass(frozen=True, slots=True)
-class FixVerdict:
+class FixVerdict(Data):
     """What running a finding's function with its fix showed: `fix-proved` where the arguments that failed are finite
     then, and ordinary ones give the same value and gradient as before; `text` says what is not so, or how much was.
     """
@@ -76,8 +73,7 @@ class FixVerdict:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Data):
     """What running a finding's function showed; the statuses are defined in `docs/verify.md`.
 
     `text` says what is not finite, what was tried, or why nothing could be run. `witness` holds the arguments that
@@ -98,8 +94,7 @@ class Verdict:
         return self.status in ("confirmed", "confirmed-extreme")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Data):
     """One defect of one file. `name` is the rule's, `path` as the user gave it, `end` exclusive.
 
     `verdict` is None where nobody asked for one.
@@ -121,8 +116,7 @@ class Finding:
         return (self.path, self.start, self.code, self.end, self.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Data):
     """A rule, or nanlint itself, raised while it looked at `path`: a bug of ours, reported beside the findings."""
 
     path: str
@@ -130,8 +124,7 @@ class Failure:
     traceback: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Data):
     """A file before and after its fixes were made, and the findings that they took away."""
 
     before: bytes
@@ -139,8 +132,7 @@ class Rewritten:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Data):
     """What checking one file gave.
 
     `held_back` counts the findings below the asked confidence, `notes` are sentences for `--verbose`

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from nanlint.slotted import Data, replace
 
 INF = math.inf
 LARGEST = math.nextafter(INF, 0)
 ENDS_KEPT = (0.0, INF, -INF)
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Interval:
+class Interval(Data):
     """`lo <= x <= hi`, each end open or closed, zero perhaps excluded (`hole`), NaN perhaps included.
 
     Never changed once made: `frozen=True` would say so, and make it three times as long.

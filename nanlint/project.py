@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from nanlint.slotted import Entity
 from nanlint.source import Source, SourceError
 
 # What a check looked at outside of its file: the digest of a file that was read, "" for what is merely there, None for
@@ -18,8 +18,7 @@ MAX_BYTES = 400_000
 MAX_HELD_BYTES = 8_000_000
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Entity):
     """A file as it was read, with its change time and size on disk where it came from there."""
 
     source: Source | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from nanlint.slotted import Data
 
 if TYPE_CHECKING:
     from nanlint.site import Report, Site
@@ -20,8 +21,7 @@ class RuleError(Exception):
     """A rule that is not well formed; the message names its file and line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Data):
     """`code` is `NANxyz`, `name` the defect in kebab case, `at` the canonical ops whose sites it is shown.
 
     `over`: names of more general rules, silent at every application that this one accounts for. `mentions`: texts of

@@ -8,7 +8,6 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +17,7 @@ from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
 from nanlint.project import LookedAt, Project
 from nanlint.selection import UNUSED, Code, Named, selected, unknown
+from nanlint.slotted import Data, made_by
 from nanlint.source import mentions_torch
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ Fixing = Literal["no", "offer", "safe", "unsafe"]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Data):
     """What a run gave. The order is by path and place, whatever the number of processes.
 
     `errors` are sentences about what could not be checked at all: a missing path, a broken configuration. `rewritten`
@@ -48,7 +47,7 @@ class Report:
     held_back: int = 0
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    rewritten: Mapping[str, Rewritten] = field(default_factory=dict)
+    rewritten: Mapping[str, Rewritten] = made_by(default_factory=dict)
 
     @property
     def status(self) -> int:

@@ -6,8 +6,9 @@ import difflib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from nanlint.slotted import Data
 
 EVERYTHING = "ALL"
 
@@ -21,8 +22,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Data):
     """What is named like a rule."""
 
     code: str
@@ -34,8 +34,7 @@ UNUSED = Code("NAN001", "unused-suppression")
 AnyNamed = TypeVar("AnyNamed", bound=Named)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Data):
     """The selectors of one place, which `origin` names: a configuration file or the command line.
 
     `select` starts afresh where it is given, the other two amend. Within a layer the more specific selector wins,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, zero_is_reached
@@ -14,6 +13,7 @@ from nanlint.facts.underflow import only_underflows
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
+from nanlint.slotted import Entity, made_by
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Place, Session
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from nanlint.source import nodes as cst
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposal:
+class Proposal(Entity, frozen=True):
     """What a rule proposes to write at a place: a template, whose names stand for the operands.
 
     `step`: the optimizer whose step stands there, or at `behind`; the template is for statements in front of the place.
@@ -46,8 +45,7 @@ class Proposal:
 DIVISIONS = frozenset({"div", "reciprocal"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class Report(Entity, frozen=True):
     """What a rule says of a site.
 
     `covers`: the applications that it accounts for, where rules it overrides stay silent. `defect`: reports of a rule
@@ -63,8 +61,7 @@ class Report:
     defect: Hashable = None
 
 
-@dataclass(slots=True, eq=False)
-class Site:
+class Site(Entity):
     """One application of an op.
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
@@ -85,8 +82,8 @@ class Site:
     no_grad: bool = False
     qualname: str = ""
     unmet: tuple[Need, ...] = ()
-    repaired: list[Place] = field(default_factory=list)
-    masks: list[Value] = field(default_factory=list)
+    repaired: list[Place] = made_by(default_factory=list)
+    masks: list[Value] = made_by(default_factory=list)
     escaped: bool = False
     guarded: bool = False
     compared: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from nanlint.facts.uninitialised import parameters
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
+from nanlint.slotted import Data
 from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Signs:
+class _Signs(Data):
     """How code shows that it holds an op: `words` name one, `patterns` are searched where a word of theirs stands."""
 
     words: frozenset[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from benchmarks import noise, packages, page, sanitizer, speed, table, torch_sou
 from benchmarks.speed import FLAKE8, LIBCST, NANLINT, SAMPLED, TORCHFIX, Timing
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.report.source_text import SourceText
+from nanlint.slotted import replace
 
 # The file as it would lie in an unpacked wheel: one certain finding, one likely one, and a line without torch.
 MODEL = """import torch

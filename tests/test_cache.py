@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from nanlint.cache import Cache, clean, digest
 from nanlint.config import Config
 from nanlint.finding import Confidence, Edit, Failure, Finding, Fix, Position, Related, Result
 from nanlint.selection import Layer
+from nanlint.slotted import replace
 
 RESULT = Result(notes=("seen",))
 

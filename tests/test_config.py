@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from nanlint.config import DEFAULT_EXCLUDE, Config, ConfigError, Configs, load, parse_selectors
 from nanlint.finding import Confidence
+from nanlint.slotted import replace
 
 
 def write(file: Path, text: str) -> Path:
@@ -55,7 +55,7 @@ def test_every_option_is_read(tmp_path: Path) -> None:
     assert config.respect_gitignore is False
     assert config.ignored(str(tmp_path / "tests" / "a.py")) == ("NAN2", "log-of-nonpositive")
     assert config.ignored(str(tmp_path / "a.py")) == ()
-    unread = [f.name for f in dataclasses.fields(Config) if getattr(config, f.name) == getattr(Config(), f.name)]
+    unread = [name for name in Config.fields if getattr(config, name) == getattr(Config(), name)]
     assert unread == [], "options that the file above does not set"
 
 
@@ -130,7 +130,7 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 def test_command_line_adjusts_every_configuration(tmp_path: Path) -> None:
     write(tmp_path / "a" / "nanlint.toml", "jobs = 3\n")
-    configs = Configs(None, lambda config: dataclasses.replace(config, output_format="json"))
+    configs = Configs(None, lambda config: replace(config, output_format="json"))
     assert configs.of(str(tmp_path / "a")).output_format == "json"
     assert configs.of(str(tmp_path)).output_format == "json"
 

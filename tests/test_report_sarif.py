@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from nanlint.finding import Confidence, Edit, Finding, Fix, Position, Related
 from nanlint.report import sarif
 from nanlint.report.source_text import SourceText
+from nanlint.slotted import replace
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "sarif-2.1.0-rtm.4.json").read_text(encoding="utf-8"))
 SOURCE = "def f(x):\n    return log(x) + log(x)\n"

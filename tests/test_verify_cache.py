@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,6 +14,7 @@ import pytest
 
 from nanlint.cache import Cache
 from nanlint.finding import Confidence, Finding, Position, Verdict
+from nanlint.slotted import replace
 from nanlint.verify.dependencies import environment, fingerprint, fingerprints
 from nanlint.verify.verdict_cache import VerdictCache
 

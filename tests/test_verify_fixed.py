@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Edit, Finding, Fix
 from nanlint.run import check
+from nanlint.slotted import replace
 from nanlint.verify.verdicts import Verifier
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

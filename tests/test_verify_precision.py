@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from conftest import run
 
 from nanlint.finding import Confidence, Finding, Position
+from nanlint.slotted import replace
 from nanlint.verify.isolate.worker import Worker
 from nanlint.verify.verdicts import CHILD, Verifier
 

@@ -7,12 +7,12 @@ measured). An op that is in neither runs in what its operands promote to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nanlint.facts.dtypes import dtype_name, of_argument
 from nanlint.facts.value import Operand, Value
 from nanlint.ops import LOSSES, round_to
+from nanlint.slotted import Data
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -51,8 +51,7 @@ NAMES = tuple(
 FIXED = ("torch.cuda.amp.custom_fwd", "torch.cuda.amp.autocast_mode.custom_fwd", "torch.amp.custom_fwd")
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Data):
     """Automatic mixed precision on a device, to this half dtype; None for what is not known."""
 
     device: str | None

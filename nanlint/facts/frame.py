@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nanlint.facts.emptiness import known_nonempty
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence, Position
 from nanlint.interval import Interval
+from nanlint.slotted import Entity, made_by
 
 if TYPE_CHECKING:
     from nanlint.facts.autocast import Region
@@ -82,34 +82,33 @@ class Env:
         self.marks |= {(word, ident)}
 
 
-@dataclass(slots=True, eq=False)
-class Session:
+class Session(Entity):
     """One file under interpretation."""
 
     source: Source
     listened: frozenset[str]
     evaluators: dict[type, Callable[..., Value]]
     executors: dict[type, Callable[..., Any]]
-    sites: list[Site] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    tensors: set[int] = field(default_factory=set)
-    models: set[int] = field(default_factory=set)
-    arguments: dict[int, str] = field(default_factory=dict)
-    interned: dict[Hashable, int] = field(default_factory=dict)
-    calls: dict[Hashable, tuple[Value, dict[str, int]]] = field(default_factory=dict)
-    instances: dict[Hashable, dict[str, Value]] = field(default_factory=dict)
-    attributes: dict[int, tuple[Any, str]] = field(default_factory=dict)
-    given: dict[int, tuple[Value, ...]] = field(default_factory=dict)
-    setters: dict[Hashable, list[tuple[str, Value]]] = field(default_factory=dict)
-    classes: dict[ClassEntry, Any] = field(default_factory=dict)
+    sites: list[Site] = made_by(default_factory=list)
+    notes: list[str] = made_by(default_factory=list)
+    tensors: set[int] = made_by(default_factory=set)
+    models: set[int] = made_by(default_factory=set)
+    arguments: dict[int, str] = made_by(default_factory=dict)
+    interned: dict[Hashable, int] = made_by(default_factory=dict)
+    calls: dict[Hashable, tuple[Value, dict[str, int]]] = made_by(default_factory=dict)
+    instances: dict[Hashable, dict[str, Value]] = made_by(default_factory=dict)
+    attributes: dict[int, tuple[Any, str]] = made_by(default_factory=dict)
+    given: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
+    setters: dict[Hashable, list[tuple[str, Value]]] = made_by(default_factory=dict)
+    classes: dict[ClassEntry, Any] = made_by(default_factory=dict)
     modules: Modules | None = None
-    files: list[Source] = field(default_factory=list)
-    imports: dict[Hashable, Value | None] = field(default_factory=dict)
+    files: list[Source] = made_by(default_factory=list)
+    imports: dict[Hashable, Value | None] = made_by(default_factory=dict)
     find_import: Callable[[Source, str], Value | None] | None = None
     root: Definition | None = None
-    called: dict[Definition, set[tuple[int, Definition | None]]] = field(default_factory=dict)
+    called: dict[Definition, set[tuple[int, Definition | None]]] = made_by(default_factory=dict)
     module: Frame | None = None
-    running: set[int] = field(default_factory=set)
+    running: set[int] = made_by(default_factory=set)
     start_module: Callable[[], None] | None = None
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
     find_given: Callable[[int], tuple[Value, ...]] | None = None
@@ -117,8 +116,8 @@ class Session:
     wordless: bool = False
     trains: bool = True
     default_dtype: str | None = "float32"
-    nested: list[tuple[Any, Frame]] = field(default_factory=list)
-    fixed: dict[Hashable, Value] = field(default_factory=dict)
+    nested: list[tuple[Any, Frame]] = made_by(default_factory=list)
+    fixed: dict[Hashable, Value] = made_by(default_factory=dict)
     applied: dict[Application, Applied] | None = None
     steps: int = 0
     inlined: int = 0
@@ -172,10 +171,8 @@ class Session:
         Values, sites and frames refer to the session and it to them: finding that out took the garbage collector
         about as long as the whole check.
         """
-        for one in fields(self):
-            held = getattr(self, one.name)
-            if isinstance(held, (dict, list, set)) and one.default_factory is not MISSING:
-                held.clear()
+        for name in type(self).anew:
+            getattr(self, name).clear()
         self.root = self.module = self.start_module = self.run_class = self.modules = None
         self.find_import = self.find_given = None
 
@@ -203,17 +200,15 @@ class Session:
         return place.unit.span(place.node)
 
 
-@dataclass(slots=True, eq=False)
-class Loop:
+class Loop(Entity):
     """A loop being run: what `break` and `continue` carry out of its body."""
 
     node: cst.Node
-    broken: list[Env] = field(default_factory=list)
-    continued: list[Env] = field(default_factory=list)
+    broken: list[Env] = made_by(default_factory=list)
+    continued: list[Env] = made_by(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Frame:
+class Frame(Entity):
     """One running definition.
 
     `unit` holds the nodes that run here; `calls` are the places of the calls that led here from the definition
@@ -228,11 +223,11 @@ class Frame:
     owner: Any = None
     no_grad: bool = False
     autocast: Region | None = None
-    returns: list[Value] = field(default_factory=list)
-    loops: list[Loop] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    arms: list[tuple[cst.Node, bool]] = field(default_factory=list)
-    globals: set[str] = field(default_factory=set)
+    returns: list[Value] = made_by(default_factory=list)
+    loops: list[Loop] = made_by(default_factory=list)
+    events: list[Event] = made_by(default_factory=list)
+    arms: list[tuple[cst.Node, bool]] = made_by(default_factory=list)
+    globals: set[str] = made_by(default_factory=set)
     qualname: str = ""
 
     def place(self, node: cst.Node) -> Place:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast
@@ -26,6 +25,7 @@ from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
+from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 NO_TENSOR = re.compile(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 
 
-@dataclass(slots=True, eq=False)
-class FunctionRef:
+class FunctionRef(Entity):
     """A function of the file: a definition of the index, or a node inside of one with its closure."""
 
     definition: Definition | None
@@ -46,7 +45,7 @@ class FunctionRef:
     owner: ClassRef | None = None
     bound: Value | None = None
     given: tuple[Operand, ...] = ()
-    given_by_name: Mapping[str, Operand] = field(default_factory=dict)
+    given_by_name: Mapping[str, Operand] = made_by(default_factory=dict)
 
     @property
     def node(self) -> cst.FunctionDef | cst.Lambda:
@@ -101,17 +100,16 @@ class FunctionRef:
         return FunctionRef(self.definition, self.inner, self.name, self.unit, self.closure, self.owner, receiver)
 
 
-@dataclass(slots=True, eq=False)
-class ClassRef:
+class ClassRef(Entity):
     """A class of the file, or of another one of the project."""
 
     name: str
     qualname: str
     find_bases: Callable[[], list[ClassRef | str]] | None = None
-    known_bases: list[ClassRef | str] = field(default_factory=list)
-    imported: list[str] = field(default_factory=list)
-    methods: dict[str, FunctionRef] = field(default_factory=dict)
-    found: dict[str, Value] = field(default_factory=dict)
+    known_bases: list[ClassRef | str] = made_by(default_factory=list)
+    imported: list[str] = made_by(default_factory=list)
+    methods: dict[str, FunctionRef] = made_by(default_factory=dict)
+    found: dict[str, Value] = made_by(default_factory=dict)
     run_body: Callable[[], dict[str, Value]] | None = None
     entry: ClassEntry | None = None
     text: str = ""
@@ -171,12 +169,11 @@ class ClassRef:
         return any(a.startswith("torch.nn.") or a.endswith("Module") for a in self.ancestors)
 
 
-@dataclass(slots=True, eq=False)
-class Instance:
+class Instance(Entity):
     """An object of a class of the file. Its `__init__` runs when first an attribute is asked for."""
 
     cls: ClassRef
-    held: dict[str, Value] = field(default_factory=dict)
+    held: dict[str, Value] = made_by(default_factory=dict)
     pending: Callable[[], object] | None = None
 
     @property

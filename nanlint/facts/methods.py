@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import escape, join, record
@@ -16,6 +15,7 @@ from nanlint.facts.lookup import dotted
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.ops import DTYPES, round_to
+from nanlint.slotted import replace
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.value import Operand, Value
+from nanlint.slotted import Entity, replace
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ THROUGH = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Event:
+class Event(Entity, frozen=True):
     """One step of training.
 
     `word` is one of scale, backward, unscale, clip, step, update, zero_grad, hook (on gradients, and it limits them),

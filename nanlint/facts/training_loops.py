@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
 from nanlint.facts.training import CLIP_ARGUMENTS, Event, is_switched_on
 from nanlint.site import ancestry
+from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst
 from nanlint.source.nodes import is_alike
 
@@ -25,8 +24,7 @@ NETS = re.compile(
 LIGHTNING = ("LightningModule", "LightningDataModule")
 
 
-@dataclass(eq=False)
-class Loop:
+class Loop(Entity):
     """A training loop: the events of one pass in their order, and the steps of optimizers among them.
 
     `node` is the loop itself, None for a function that is one step of a loop elsewhere.
@@ -71,8 +69,7 @@ class Loop:
         return step.place
 
 
-@dataclass(eq=False)
-class Training:
+class Training(Entity):
     """What a definition does of training; the payload of a "training-step" site."""
 
     session: Session
@@ -81,15 +78,18 @@ class Training:
     place: Place
     events: list[Event]
     in_module: bool = False
-    loops: list[Loop] = field(default_factory=list)
+    loops: list[Loop] = made_by(default_factory=list)
+    found: list[Training] = made_by(default_factory=list)
 
     def words(self, *words: str) -> list[Event]:
         return [e for e in self.events if e.word in words]
 
-    @cached_property
+    @property
     def others(self) -> list[Training]:
         """All definitions of the file that train, this one too."""
-        return [s.payload for s in self.session.sites if isinstance(s.payload, Training)]
+        if not self.found:
+            self.found = [s.payload for s in self.session.sites if isinstance(s.payload, Training)]
+        return self.found
 
     @property
     def is_lightning_step(self) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from nanlint.facts.frame import Applied
 from nanlint.facts.relations import is_square
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.ops import TABLE
+from nanlint.slotted import Data, made_by
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "matmul",
@@ -34,11 +34,10 @@ INDEX = ("input", "mask")
 Operands = Mapping[Application, Applied]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Data):
     """What the names of a pattern stand for, and the applications that it takes the place of."""
 
-    names: Mapping[str, tuple[Operand, ...]] = field(default_factory=dict)
+    names: Mapping[str, tuple[Operand, ...]] = made_by(default_factory=dict)
     used: tuple[Applied, ...] = ()
 
     def binding(self, name: str, operand: Operand) -> Match | None:
@@ -196,8 +195,7 @@ def _number(pattern: ast.expr) -> float | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Data):
     """What several operations write; `inner` gives the operand of an application that does."""
 
     ops: frozenset[str]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from nanlint.fixes.rewriting import Rewriting, is_ordering, of_template, pattern
 from nanlint.fixes.stable import rewritings
 from nanlint.fixes.statements import behind, gradients, written
 from nanlint.fixes.writing import Unwritable, last_name, with_keyword
+from nanlint.slotted import Data, replace
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Applied, Place, Session
@@ -28,8 +28,7 @@ MAX_FIXES = 3
 """Of one finding: the first that holds is taken, so a few are enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Data):
     """A rewriting that fits the code: what it replaces, and the nodes that it does away with."""
 
     rewriting: Rewriting

@@ -6,8 +6,9 @@ import ast
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from nanlint.slotted import Entity
 
 Applicability = Literal["safe", "unsafe"]
 FORMATS = {"tiny": "tiny", "eps": "eps", "lowest": "min"}
@@ -16,8 +17,7 @@ ASKED = re.compile(rf"\b({'|'.join(FORMATS)})\((\w+)\)")
 ARROWS: dict[str, Applicability] = {" -> ": "safe", " ~> ": "unsafe"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rewriting:
+class Rewriting(Entity, frozen=True):
     """`template` in the place of `pattern`; without a pattern, of what a rule names. `title`: a verb phrase."""
 
     pattern: ast.expr

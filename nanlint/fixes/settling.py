@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from nanlint.finding import Edit, Finding, Fix, Result, Rewritten
 from nanlint.fixes import edits
+from nanlint.slotted import Data, replace
 from nanlint.source import Source, SourceError
 
 Check = Callable[[bytes], Result]
@@ -15,8 +15,7 @@ MAX_ROUNDS = 10
 """Fixes that overlap are made one after the other, each round on what the round before it left."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Data):
     data: bytes
     result: Result
     gone: tuple[Finding, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from nanlint.hosts.known import known_options
 from nanlint.hosts.running import run as run_command
 from nanlint.hosts.verifying import judged, shard
 from nanlint.selection import Layer, nearest
+from nanlint.slotted import replace
 
 if TYPE_CHECKING:
     from nanlint.cache import Cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 from nanlint.files import Target
 from nanlint.finding import Rewritten
 from nanlint.run import Fixing, Report, check
+from nanlint.slotted import replace
 
 OFFERING = frozenset({"json", "json-lines", "sarif"})
 """Formats for programs, which are told the fixes of each finding."""

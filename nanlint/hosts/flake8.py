@@ -10,13 +10,13 @@ import io
 import os
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nanlint import __version__
 from nanlint.config import Configs
 from nanlint.files import Target
 from nanlint.finding import Confidence
+from nanlint.slotted import replace
 from nanlint.source import mentions_torch
 
 if TYPE_CHECKING:

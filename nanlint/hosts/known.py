@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nanlint.baseline import BaselineError, Key
 from nanlint.files import Target
 from nanlint.finding import Finding
 from nanlint.run import Report, check
+from nanlint.slotted import Data, replace
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -34,8 +34,7 @@ def known_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Data):
     """What a revision has of the files: `base` by absolute path, None for those that it does not have."""
 
     base: dict[str, bytes | None]

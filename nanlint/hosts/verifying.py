@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nanlint.finding import Finding
+from nanlint.slotted import replace
 
 if TYPE_CHECKING:
     from nanlint.cache import Cache

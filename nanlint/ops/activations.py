@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from nanlint.interval import (
     FINITE,
@@ -34,6 +33,7 @@ from nanlint.ops.shapes import (
     spread,
     squashed,
 )
+from nanlint.slotted import replace
 
 NONPOSITIVE = at_most(0.0)
 NEAR_ZERO = Interval(-0.5, 0.5)

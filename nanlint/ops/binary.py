@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from nanlint.interval import FINITE, INF, NONZERO, Interval, exactly
 from nanlint.ops import functions as f
 from nanlint.ops.define import CERTAIN, op
 from nanlint.ops.op import Call, Need, Op, Shape, Singular
 from nanlint.ops.shapes import argument, arithmetic, boolean, larger, smaller
+from nanlint.slotted import replace
 
 PAIR = "input other"
 ROUNDING = 1e-6

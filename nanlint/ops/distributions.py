@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nanlint.finding import Confidence
 from nanlint.interval import (
@@ -23,6 +22,7 @@ from nanlint.interval import (
 from nanlint.ops.define import CERTAIN, LIKELY, POSSIBLE
 from nanlint.ops.op import Call, Need, Op, Shape
 from nanlint.ops.shapes import always, argument, nothing
+from nanlint.slotted import Data
 
 ERROR = "an error outside of"
 OPEN_UNIT = Interval(0.0, 1.0, lo_open=True, hi_open=True)
@@ -30,8 +30,7 @@ OPEN_SYMMETRIC_UNIT = Interval(-1.0, 1.0, lo_open=True, hi_open=True)
 BELOW_ONE = Interval(0.0, 1.0, hi_open=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Data):
     """What the methods of a distribution give beside samples.
 
     `discrete`: log_prob is the log of a probability, and the entropy is not negative. `probs`: the function by which

@@ -6,16 +6,15 @@ Sizes are those of IEEE 754 binary16/32/64 and of bfloat16 (8 exponent bits, 7 s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 from nanlint.interval import INF, Interval
+from nanlint.slotted import Data
 
 Kind = Literal["float", "complex", "integer", "bool"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dtype:
+class Dtype(Data):
     """A format: `precision` significant bits, the power of two of its smallest positive number, its largest number.
 
     A complex format is described by the format of its parts.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, NONNEGATIVE, UNIT, ZERO, Interval
 from nanlint.ops.define import op
 from nanlint.ops.op import Call, Need, OnComplex, Op, Shape, Singular
+from nanlint.slotted import replace
 
 
 def loss(call: Call) -> Interval | None:

@@ -7,11 +7,11 @@ describe floats: softmax, sigmoid and exp attain 0 by underflow, sigmoid and tan
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from nanlint.finding import Confidence
 from nanlint.interval import Interval
+from nanlint.slotted import Data
 
 
 class Call(Protocol):
@@ -31,8 +31,7 @@ Shape = Callable[[Call], Interval | None]
 """How an op moves its inputs' intervals; None when nothing can be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Data):
     """The op wants `parameter` within `domain`; `outside` says what it gives for the other finite numbers.
 
     `outside` is in the words a message uses: "-inf at 0 and nan below", "inf at 0".
@@ -43,8 +42,7 @@ class Need:
     outside: str
 
 
-@dataclass(frozen=True, slots=True)
-class Singular:
+class Singular(Data):
     """Where the gradient to `parameter` is infinite or NaN although the value there is finite."""
 
     parameter: str
@@ -57,8 +55,7 @@ DtypeRule = Literal["same", "promote", "bool", "integer", "float", "real", "comp
 OnComplex = Literal["fine", "raises", "drops", "mangles"]
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Data):
     """One operation.
 
     `name`: the canonical name, which rules and `made_by` use.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from nanlint.interval import (
     EMPTY,
@@ -23,6 +22,7 @@ from nanlint.ops import functions
 from nanlint.ops.dtypes import DTYPES, round_to
 from nanlint.ops.op import Call, Shape
 from nanlint.ops.shapes import argument, larger, number, rising, smaller, spread
+from nanlint.slotted import replace
 
 
 def power(call: Call) -> Interval | None:

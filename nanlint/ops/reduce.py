@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from nanlint.interval import FINITE, FINITE_NONNEGATIVE, INF, Interval
 from nanlint.ops.define import CERTAIN, POSSIBLE, op
@@ -21,6 +20,7 @@ from nanlint.ops.reductions import (
     sum_like,
 )
 from nanlint.ops.shapes import boolean, larger, same, smaller, total
+from nanlint.slotted import replace
 
 DIM = "input dim keepdim"
 

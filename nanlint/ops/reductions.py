@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from nanlint.interval import (
     FINITE,
     FINITE_NONNEGATIVE,
@@ -12,6 +10,7 @@ from nanlint.interval import (
 )
 from nanlint.ops.op import Call, Shape
 from nanlint.ops.shapes import argument, spread, total
+from nanlint.slotted import replace
 
 UNDERFLOWS = 1e-12
 """Squares of smaller numbers are subnormal or zero in the narrower formats, so a lower bound does not survive them."""

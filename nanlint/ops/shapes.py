@@ -10,7 +10,6 @@ Rounding to a format narrower than float64 is a later step, `nanlint.ops.dtypes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from nanlint.interval import (
     EMPTY,
@@ -23,6 +22,7 @@ from nanlint.interval import (
     exactly,
 )
 from nanlint.ops.op import Call, Shape
+from nanlint.slotted import replace
 
 Function = Callable[[float], float]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from nanlint.interval import (
     FINITE,
@@ -24,6 +23,7 @@ from nanlint.ops.elementwise import EVEN_OVERFLOW, need, singular
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.pointwise import power, sine
 from nanlint.ops.shapes import always, argument, nothing
+from nanlint.slotted import replace
 
 
 def normal_distribution(call: Call) -> Interval | None:

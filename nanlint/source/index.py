@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from nanlint.finding import Position
+from nanlint.slotted import Entity, made_by
 from nanlint.source.errors import SourceError
 from nanlint.source.tree import Tree, masked
 
@@ -211,8 +211,7 @@ class ClassEntry(_Unit):
         return isinstance(node, cst.ClassDef) and node.name.value == self.name
 
 
-@dataclass(slots=True, eq=False)
-class Index:
+class Index(Entity):
     """`imports` maps the module-level names to what they are bound to, dotted, relative ones with leading dots.
 
     `definitions` is in the order of the file, the module first; where a name is defined twice the last is in
@@ -221,12 +220,12 @@ class Index:
     """
 
     source: Source
-    imports: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    bound: dict[str, Rows | None] = field(default_factory=dict)
-    found: list[Definition] = field(default_factory=list)
-    functions: dict[str, Definition] = field(default_factory=dict)
-    classes: dict[str, ClassEntry] = field(default_factory=dict)
+    imports: dict[str, str] = made_by(default_factory=dict)
+    stars: list[str] = made_by(default_factory=list)
+    bound: dict[str, Rows | None] = made_by(default_factory=dict)
+    found: list[Definition] = made_by(default_factory=list)
+    functions: dict[str, Definition] = made_by(default_factory=dict)
+    classes: dict[str, ClassEntry] = made_by(default_factory=dict)
 
     @property
     def definitions(self) -> tuple[Definition, ...]:

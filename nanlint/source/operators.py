@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-else:
-
-    def dataclass_transform(**_: bool) -> Any:
-        return lambda decorated: decorated
+from nanlint.slotted import Entity
 
 
-@dataclass_transform(eq_default=False)
-class _Slotted(type):
-    """Makes a slot of each annotation and an `__init__` that takes them in order.
-
-    `dataclass(slots=True)` takes ten times as long for it, at every start.
-    """
-
-    fields: tuple[str, ...]
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Slotted:
-        fields = tuple(namespace.get("__annotations__", ()))
-        namespace["__slots__"] = fields
-        if fields:
-            rows = [f"def __init__(self, {', '.join(fields)}):", *(f" self.{field} = {field}" for field in fields)]
-            exec("\n".join(rows), {}, namespace)  # noqa: S102
-        made = super().__new__(cls, name, bases, namespace)
-        made.fields = fields
-        return made
-
-
-class Node(metaclass=_Slotted):
+class Node(Entity):
     """A part of code; the `fields` of its class are its attributes, in order."""
 
 

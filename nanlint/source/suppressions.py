@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nanlint.finding import Position
+from nanlint.slotted import Data
 from nanlint.source.lex import TOKEN
 
 CHEAP = re.compile(r"noqa|nanlint:", re.IGNORECASE)
@@ -17,8 +17,7 @@ NOQA = re.compile(
 IGNORE = re.compile(r"#\s*nanlint:\s*ignore(?![\w-])(?:\[(?P<items>[^\]]*)\])?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(Data):
     """A comment at `position` that silences `items` (codes, their prefixes, rule names; None: everything).
 
     It covers the rows `first_row` to `last_row` of the statement that it stands in, as in flake8.

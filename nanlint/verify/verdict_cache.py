@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from nanlint.cache import Cache, entry_name
 from nanlint.finding import Finding, Status, Verdict
 from nanlint.project import digest_of
+from nanlint.slotted import replace
 from nanlint.verify.dependencies import environment, fingerprint
 
+KEPT = ("status", "text", "witness", "script", "unproved")
+"""The parts of a verdict that are kept."""
 # Another search may do better on these reasons without any change that could be seen: there was too little time or
 # memory, or something is missing that is not a file.
 KEPT_REASONS = ("construction", "arguments", "line not reached", "random")
@@ -53,7 +55,7 @@ class VerdictCache:
             files = {**stored["files"], **files}
         else:
             before = {}
-        verdicts = {**before, _key(finding): asdict(verdict)}
+        verdicts = {**before, _key(finding): {part: getattr(verdict, part) for part in KEPT}}
         self._entries.store(name, {"version": self._version, "files": files, "verdicts": verdicts})
 
     def _valid(self, stored: Any) -> dict[str, Any]:

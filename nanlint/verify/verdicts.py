@@ -7,7 +7,7 @@ import importlib.util
 import tempfile
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from nanlint.cache import Cache
 from nanlint.finding import Finding, FixVerdict, Verdict
 from nanlint.fixes.edits import apply, merged
 from nanlint.run import rules_of
+from nanlint.slotted import replace
 from nanlint.source import Source
 from nanlint.verify.isolate.worker import Lost, Worker
 from nanlint.verify.place import Flagged, module_of, place_of

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from nanlint.config import Config, ConfigError, Configs
 from nanlint.files import Target
 from nanlint.finding import Confidence, Finding
 from nanlint.run import check
+from nanlint.slotted import replace
 from nanlint.verify.trace.frames import Location
 
 
