@@ -71,6 +71,23 @@ def test_a_bad_line_is_confirmed(judge: Judge, body: str, said: str) -> None:
     assert verdict.witness[0].startswith("x = torch.")
 
 
+def test_a_complex_tensor_is_given_where_the_code_asks_for_one(judge: Judge) -> None:
+    verdict = judge("""
+        def phase(z):
+            assert z.is_complex()
+            return z / z.abs()  # bad
+        """)
+    assert (verdict.status, verdict.witness) == ("confirmed", ("z = torch.tensor([0j])",))
+
+
+def test_no_gradient_of_what_a_loss_takes_for_its_target_is_wanted(judge: Judge) -> None:
+    verdict = judge("""
+        def loss(p, y):
+            return torch.nn.functional.binary_cross_entropy(p, y)  # bad
+        """)
+    assert verdict.status != "confirmed", verdict.witness
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

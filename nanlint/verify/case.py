@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nanlint.verify import tree
 from nanlint.verify.arguments.reach import Reached, reach
 from nanlint.verify.arguments.specs import Written
+from nanlint.verify.arguments.usage import targets
 from nanlint.verify.attempt import Attempt, Span
 from nanlint.verify.calling import limited
 from nanlint.verify.coverage import lines_run
@@ -113,7 +114,7 @@ def of_call(aim: Target, text: str, loading: str, precise: bool) -> Case:
     """Raises NotRunnable."""
     found = reach(aim)
     known = _contract(aim, text)
-    trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance)
+    trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance, targets(aim.node))
     attempt = Attempt(trials, found, lambda arguments: holds(known, arguments))
     method = aim.place.qualname.rsplit(".", 1)[-1]
     call = f"instance.{method}" if found.instance else aim.expression

@@ -174,6 +174,8 @@ def wide_source(value: Any, name: str) -> str:
     import torch
 
     if isinstance(value, torch.Tensor):
+        if value.is_complex():
+            return f"{name}.to(torch.complex128)"
         return f"{name}.double()" if value.is_floating_point() else name
     if type(value) in (list, tuple):
         items = ", ".join(wide_source(item, f"{name}[{index}]") for index, item in enumerate(value))
@@ -210,7 +212,9 @@ def literal(value: Any, text: str | None = None) -> str:
 def _tensor(tensor: Tensor) -> str:
     import torch
 
-    kind = "" if tensor.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={tensor.dtype}"
+    kind = (
+        "" if tensor.dtype in (torch.float32, torch.int64, torch.bool, torch.complex64) else f", dtype={tensor.dtype}"
+    )
     values = tensor.detach().flatten()
     shape = tuple(tensor.shape)
     if tensor.numel() > 1 and bool((values == values[0]).all()):

@@ -45,7 +45,8 @@ def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
 
 
 def is_float(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point() and value.numel() > 0
+    """Whether it is a tensor of real or complex numbers that is not empty."""
+    return isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()) and value.numel() > 0
 
 
 def is_bad(value: Any) -> bool:

@@ -8,6 +8,7 @@ from nanlint.verify.arguments.specs import Dtype
 
 _DTYPES: tuple[tuple[str, tuple[Dtype, ...]], ...] = (
     (r"expected .*(Long|Int)|must be.*(long|int)|index tensor|integer|dtype int", ("long", "binary")),
+    (r"(?:expected|only supported for|must be|non-).{0,20}[Cc]omplex", ("complex",)),
     (r"Float|floating|not implemented for .*(Long|Bool|Int)", ("float",)),
     (r"Bool|bool", ("bool",)),
 )

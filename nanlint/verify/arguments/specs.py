@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 Dims = Mapping[str, int]
-Dtype = Literal["float", "long", "binary", "bool"]
+Dtype = Literal["float", "long", "binary", "bool", "complex"]
 
 # The sizes behind the letters. First sizes that differ, so that a mix-up of axes raises; then sizes that agree.
 SIZES: tuple[Dims, ...] = (
@@ -31,7 +31,8 @@ OF_RANK = {0: (), 1: ("N",), 2: ("N", "C"), 3: ("N", "C", "T"), 4: ("N", "C", "H
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """A random tensor: floats in [0.05, 0.95] (`normal`: of a normal distribution; `definite`: a positive definite
-    matrix), class numbers below C, zeros and ones as integers (`binary`), or booleans.
+    matrix), class numbers below C, zeros and ones as integers (`binary`), booleans, or complex numbers with both parts
+    in [0.05, 0.95].
     """
 
     dtype: Dtype
@@ -52,6 +53,8 @@ class TensorSpec:
         if self.fill == "definite":
             root = torch.rand(shape)
             return root @ root.transpose(-1, -2) + torch.eye(shape[-1])
+        if self.dtype == "complex":
+            return torch.complex(torch.rand(shape) * 0.9 + 0.05, torch.rand(shape) * 0.9 + 0.05)
         return torch.rand(shape) * 0.9 + 0.05
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 from dataclasses import dataclass, field
 from typing import Literal
+
+from torch.nn import functional
 
 from nanlint.verify.arguments.specs import Dtype
 
@@ -14,6 +18,10 @@ _INDEX_TAKERS = {
 }  # fmt: skip
 _RANKED = {"conv1d": 3, "conv2d": 4, "avg_pool2d": 4, "max_pool2d": 4, "interpolate": 4, "conv3d": 5}
 _DICT_METHODS = {"items", "keys", "values", "get"}
+# What only complex tensors have or are asked for.
+_OF_COMPLEX = {"is_complex", "imag", "view_as_real"}
+# Losses whose targets are data: those of others, such as a distance, may be learned just as well.
+_LOSSES = re.compile("cross_entropy|nll|margin|hinge")
 
 
 @dataclass(slots=True)
@@ -41,10 +49,28 @@ def usage(node: ast.AST, name: str) -> Usage:
             _subscripted(each, name, found)
         elif isinstance(each, ast.Call):
             _called(each, name, found)
+        elif isinstance(each, ast.Attribute) and each.attr in _OF_COMPLEX and _is(each.value, name):
+            found.dtype = "complex"
         elif isinstance(each, ast.UnaryOp) and isinstance(each.op, ast.Invert) and _is(each.operand, name):
             found.dtype = "bool"
         elif isinstance(each, (ast.For, ast.comprehension)) and _is(each.iter, name):
             found.kind = found.kind or "sequence"
+    return found
+
+
+def targets(node: ast.AST) -> set[str]:
+    """The names that are given to losses of torch as their targets."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        if not isinstance(each, ast.Call):
+            continue
+        word = each.func.attr if isinstance(each.func, ast.Attribute) else getattr(each.func, "id", "")
+        loss = getattr(functional, word, None) if _LOSSES.search(word) else None
+        order = list(inspect.signature(loss).parameters) if callable(loss) else []
+        given = [*zip(order, each.args, strict=False), *((one.arg, one.value) for one in each.keywords)]
+        found |= {
+            value.id for parameter, value in given if order and parameter == "target" and isinstance(value, ast.Name)
+        }
     return found
 
 
@@ -127,6 +153,8 @@ def _called(node: ast.Call, name: str, found: Usage) -> None:
             found.rank = _RANKED[word]
         if word == "range":
             found.kind = "int"
+        if word in _OF_COMPLEX:
+            found.dtype = "complex"
 
 
 def _axis(node: ast.AST) -> int | None:

@@ -93,7 +93,8 @@ def _identity(tensor: Tensor) -> Tensor:
 
 
 def _in_dtype(function: Callable[[Tensor], Tensor], dtype: torch.dtype, tensor: Tensor) -> Tensor:
-    return function(tensor).to(dtype)
+    """A complex tensor stays as it is: these formats have no complex numbers."""
+    return tensor if tensor.is_complex() else function(tensor).to(dtype)
 
 
 def _of(value: float) -> Change:

@@ -104,6 +104,8 @@ def widened(arguments: dict[str, Any]) -> dict[str, Any]:
 def _widened(leaf: Any) -> Any:
     if not tree.is_float(leaf):
         return leaf
+    if leaf.dtype == torch.complex64:
+        return leaf.to(torch.complex128)
     if leaf.dtype != torch.float32:
         raise ValueError(f"{leaf.dtype} is not compared")
     return leaf.double()

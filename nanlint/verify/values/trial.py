@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -53,13 +54,15 @@ class Callee(Protocol):
 
 
 class Trials:
-    """Calls of one target; `with_gradient` is False where its code does not take tensors that want one."""
+    """Calls of one target; `with_gradient` is False where its code does not take tensors that want one. Of `labels`,
+    which are parameters, no gradient is wanted.
+    """
 
-    def __init__(self, target: Callee, instance: Instance | None) -> None:
+    def __init__(self, target: Callee, instance: Instance | None, labels: Collection[str] = ()) -> None:
         self.with_gradient = True
         self.count = 0
         self.error: BaseException | None = None
-        self._target, self._instance = target, instance
+        self._target, self._instance, self._labels = target, instance, labels
 
     def prepare(self, arguments: dict[str, Any]) -> None:
         """Find out whether the code takes tensors that want a gradient."""
@@ -107,7 +110,7 @@ class Trials:
 
     def _given(self, value: Any, name: str, wanting: dict[str, Tensor]) -> Any:
         """A copy of an argument; its float tensors come from leaves that want a gradient, entered in `wanting`."""
-        if not self.with_gradient or is_label(name):
+        if not self.with_gradient or is_label(name) or name in self._labels:
             return copied(value)
         names = iter(tree.leaves(value, name))
 
