@@ -1,13 +1,14 @@
 """Where rules come from: the built-in pack, installed packs and local folders.
 
-A pack is a flat folder of rule files. The built-in one lies in `rules/` of a checkout and in `nanlint/rules/` of a
+A pack is a flat folder of rule files, imported when a rule is asked: what all of them look at is in its `declared.txt`,
+where it has one. The built-in one lies in `rules/` of a checkout and in `nanlint/rules/` of a
 wheel; installed ones are packages named by the entry-point group `nanlint.rules`; local ones are `--rules DIR`.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-import pkgutil
 import sys
 import traceback
 import zlib
@@ -20,6 +21,7 @@ from pathlib import Path
 from nanlint.rule import Rule, RuleError
 
 GROUP = "nanlint.rules"
+DECLARED = "declared.txt"
 
 
 def mount(folder: Path, package: str) -> None:
@@ -48,14 +50,34 @@ def folders(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
     return (_built_in_folder(), *found, *extra)
 
 
+def declarations(folder: Path, rules: Iterable[Rule]) -> str:
+    """What `declared.txt` holds of these rules of a folder: a line for each that counts while its file is as it is."""
+    return "".join(f"{_declaration(folder / f'{_stem(rule)}.py', rule)}\n" for rule in rules)
+
+
+def _declaration(file: Path, rule: Rule) -> str:
+    words = (sorted(rule.over), rule.mentions, sorted(rule.at))
+    return "\t".join((file.stem, _checksum(file), rule.code, rule.kind, *map(" ".join, words)))
+
+
+def _checksum(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return f"{zlib.crc32(stream.read()):08x}"
+
+
+def _stem(rule: Rule) -> str:
+    return rule.name.replace("-", "_")
+
+
 def origin(rule: Rule) -> str:
     """`file:line` of the function behind `rule`."""
     code = rule.check.__code__
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
-def _built_in() -> Iterator[Rule]:
-    return _pack("nanlint.rules", _built_in_folder())
+@functools.cache
+def _built_in() -> tuple[Rule, ...]:
+    return tuple(_pack("nanlint.rules", _built_in_folder()))
 
 
 def _built_in_folder() -> Path:
@@ -84,15 +106,35 @@ def _pack(package: str, folder: Path) -> Iterator[Rule]:
 
 
 def _rules(package: str, folder: Path) -> Iterator[Rule]:
-    names = sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_"))
-    if not names:
+    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
+    if not files:
         raise RuleError(f"{folder}: no rule in this pack (a pack is a folder of rule files)")
-    for name in names:
-        yield _rule(f"{package}.{name}", folder / f"{name}.py")
+    declared = _declared(folder)
+    for file in files:
+        module_name = f"{package}.{file.stem}"
+        checksum, *words = declared.get(file.stem, [""])
+        is_known = checksum != "" and checksum == _checksum(file)
+        yield _deferred(module_name, file, *words) if is_known else imported(module_name, file)
 
 
-def _rule(module_name: str, file: Path) -> Rule:
-    """The one rule of a rule file."""
+def _declared(folder: Path) -> dict[str, list[str]]:
+    """By the stem of its file: the checksum and what else is declared of each rule."""
+    try:
+        lines = (folder / DECLARED).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {stem: rest for stem, *rest in (line.split("\t") for line in lines)}
+
+
+def _deferred(module_name: str, file: Path, code: str, kind: str, over: str, mentions: str, at: str) -> Rule:
+    """The rule of a file that is not imported before the rule is asked."""
+    written = functools.cache(lambda: imported(module_name, file).written())
+    name = file.stem.replace("_", "-")
+    return Rule(code, name, frozenset(at.split()), kind, frozenset(over.split()), tuple(mentions.split()), written)
+
+
+def imported(module_name: str, file: Path) -> Rule:
+    """The one rule of a rule file, which is imported. Raises RuleError."""
     try:
         module = importlib.import_module(module_name)
     except RuleError:

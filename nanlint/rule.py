@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from nanlint.slotted import Data
+from nanlint.slotted import Entity
 
 if TYPE_CHECKING:
     from nanlint.site import Report, Site
@@ -21,21 +21,35 @@ class RuleError(Exception):
     """A rule that is not well formed; the message names its file and line."""
 
 
-class Rule(Data):
+class Written(NamedTuple):
+    """The documentation and the function of a rule."""
+
+    doc: str
+    check: Check
+
+
+class Rule(Entity, frozen=True):
     """`code` is `NANxyz`, `name` the defect in kebab case, `at` the canonical ops whose sites it is shown.
 
     `over`: names of more general rules, silent at every application that this one accounts for. `mentions`: texts of
-    which a file must hold one to be of interest to the rule; none means any file.
+    which a file must hold one to be of interest to the rule; none means any file. `written` may import its file.
     """
 
     code: str
     name: str
     at: frozenset[str]
     kind: str
-    doc: str
-    check: Check
-    over: frozenset[str] = frozenset()
-    mentions: tuple[str, ...] = ()
+    over: frozenset[str]
+    mentions: tuple[str, ...]
+    written: Callable[[], Written]
+
+    @property
+    def doc(self) -> str:
+        return self.written().doc
+
+    @property
+    def check(self) -> Check:
+        return self.written().check
 
     @property
     def summary(self) -> str:
@@ -58,10 +72,10 @@ def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str = "") -
 
     def make(check: Check) -> Rule:
         place = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
-        doc = inspect.getdoc(check) or ""
+        written = Written(inspect.getdoc(check) or "", check)
         name = check.__name__.replace("_", "-")
         made = Rule(
-            code, name, frozenset(at.split()), kind, doc, check, frozenset(over.split()), tuple(mentions.split())
+            code, name, frozenset(at.split()), kind, frozenset(over.split()), tuple(mentions.split()), lambda: written
         )
         if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
             raise RuleError(f"{place}: code {code!r} is not three capitals and three digits, such as NAN101")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from nanlint.facts.uninitialised import parameters
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
@@ -260,7 +259,12 @@ def _left_as_made(text: str) -> frozenset[str]:
     names = set(MADE_EMPTY.findall(text))
     # most are filled by a function of torch.nn.init, which is seen at less cost
     filled = {name for name in names if re.search(rf"_\([^\n]*\.{name}\b|\.{name}\.(?:data\.)?\w+_\(", text)}
-    return frozenset(parameters(text).values()) if names - filled else frozenset()
+    if not names - filled:
+        return frozenset()
+    # it brings along what evaluates code, which most files need not
+    from nanlint.facts.uninitialised import parameters
+
+    return frozenset(parameters(text).values())
 
 
 def reduces(word: str) -> bool:

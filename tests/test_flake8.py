@@ -207,3 +207,18 @@ def test_code_without_torch_imports_neither_libcst_nor_rules(tmp_path: Path) -> 
         "print([m for m in ('libcst', 'rich', 'torch', 'nanlint.rules') if m in sys.modules])\n"
     )
     assert run([sys.executable, "-c", code], cwd=tmp_path).stdout.strip() == "[]"
+
+
+def test_code_without_a_sign_of_a_hazard_imports_no_rule_and_nothing_that_evaluates(tmp_path: Path) -> None:
+    code = (
+        "import sys; from nanlint.hosts.flake8 import Plugin\n"
+        "def found(text):\n"
+        "    return [each[2][:6] for each in Plugin(None, 'a.py', text.splitlines(True)).run()]\n"
+        "def loaded():\n"
+        "    return [m for m in sys.modules if m.startswith(('nanlint.rules.', 'nanlint.facts.'))]\n"
+        "assert found('import torch\\n\\ndef f(x):\\n    return torch.cat([x, x]).view(-1)\\n') == []\n"
+        "assert loaded() == [], loaded()\n"
+        "assert found('import torch\\n\\ndef f(x):\\n    return torch.log(torch.relu(x))\\n') == ['NAN101']\n"
+        "print('nanlint.rules.log_of_nonpositive' in loaded(), 'nanlint.rules.gamma_at_pole' in loaded())\n"
+    )
+    assert run([sys.executable, "-c", code], cwd=tmp_path).stdout.strip() == "True False"

@@ -55,6 +55,29 @@ def test_the_built_in_pack_is_every_file_of_rules(rules: tuple[Rule, ...]) -> No
     assert {r.check.__module__ for r in rules} == {f"nanlint.rules.{r.check.__name__}" for r in rules}
 
 
+def test_what_is_declared_of_a_rule_is_what_its_file_says(rules: tuple[Rule, ...]) -> None:
+    lines = (ROOT / "rules" / packs.DECLARED).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(rules)
+    for rule in rules:
+        written = packs.imported(rule.check.__module__, Path(rule.check.__code__.co_filename))
+        assert rule is not written, f"{rule.name}: its line in {packs.DECLARED} is of another state of the file"
+        for part in ("code", "name", "at", "kind", "over", "mentions"):
+            assert getattr(rule, part) == getattr(written, part), (rule.name, part)
+
+
+def test_a_declaration_holds_for_the_file_as_it_was(tmp_path: Path) -> None:
+    folder = pack(tmp_path / "declared", one=rule("one", "TEA001"), two=rule("two", "TEA002"))
+    first = [r for r in packs.load([folder]) if r.code.startswith("TEA")]
+    (folder / packs.DECLARED).write_text(packs.declarations(folder, first), encoding="utf-8")
+    one, two = (sys.modules.pop(r.check.__module__).__name__ for r in first)
+    pack(folder, two="# another code\n" + rule("two", "TEA003"))
+    second = [r for r in packs.load([folder]) if r.code.startswith("TEA")]
+    assert [r.code for r in second] == ["TEA001", "TEA003"]
+    assert two in sys.modules
+    assert one not in sys.modules
+    assert (second[0].summary, second[0].check.__name__) == ("A demonstration.", "one")
+
+
 def test_loading_twice_gives_the_same_rules() -> None:
     assert all(a is b for a, b in zip(packs.load(), packs.load(), strict=True))
 

@@ -27,7 +27,8 @@ SOURCE = re.compile(r"(<!-- source of: (.+?) -->\n\n```python\n).*?(```\n)", re.
 
 def stale(root: Path) -> dict[Path, str | None]:
     """The generated files below `root` that differ from what they should hold, with that; None: should not exist."""
-    rules = packs.load()
+    # as their files say, not as was declared of them
+    rules = tuple(packs.imported(rule.check.__module__, Path(rule.check.__code__.co_filename)) for rule in packs.load())
     wanted: dict[Path, str | None] = dict(_files(root, rules))
     for page in (root / "docs" / "rules").glob("*"):
         if page.suffix == ".md" or page.stem not in PLOTS:
@@ -49,6 +50,7 @@ def _files(root: Path, rules: tuple[Rule, ...]) -> Iterator[tuple[Path, str]]:
         said += shown
         yield cases.with_suffix(".txt"), shown
     yield root / "rules" / "README.md", catalogue(rules, said)
+    yield root / "rules" / packs.DECLARED, packs.declarations(root / "rules", rules)
     for rule in rules:
         yield root / "docs" / "rules" / f"{rule.name}.md", page(rule)
     if importlib.util.find_spec("torch") is not None:
