@@ -19,6 +19,14 @@ Check = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no GPU here")
+
+
 @pytest.fixture(scope="session")
 def rules() -> tuple[Rule, ...]:
     return packs.load()

@@ -16,7 +16,7 @@ from nanlint.finding import Confidence
 from nanlint.hosts.fixing import fix_options
 from nanlint.hosts.known import known_options
 from nanlint.hosts.running import run as run_command
-from nanlint.hosts.verifying import judged, shard
+from nanlint.hosts.verifying import device, judged, shard
 from nanlint.selection import Layer, nearest
 from nanlint.slotted import replace
 
@@ -135,6 +135,12 @@ def check(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> 
 )
 @click.option(
     "--pool", type=click.Choice(("local", "ray")), default="local", help="Where to run: here, or on a Ray cluster."
+)
+@click.option(
+    "--device",
+    callback=device,
+    metavar="NAME",
+    help="Try half precision and TF32 there: cuda, or cuda:1 [default: half precision, on the CPU].",
 )
 @click.option("--fixed", is_flag=True, help="Run each confirmed finding with its fix, too: fix-proved or fix-failed.")
 @click.pass_context

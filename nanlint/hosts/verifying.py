@@ -26,6 +26,15 @@ def shard(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return int(match[1]), int(match[2])
 
 
+def device(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """The name of a device; "" for none. Whether it is there is not looked at."""
+    from nanlint.verify.devices import NAMES
+
+    if value is not None and not NAMES.fullmatch(value):
+        raise click.BadParameter("give cuda, cuda:1 or cpu")
+    return value or ""
+
+
 def judged(
     findings: Sequence[Finding], options: dict[str, Any], cache: Cache | None, *, wanted: bool
 ) -> tuple[Finding, ...]:
@@ -37,7 +46,9 @@ def judged(
         on_ray, with_fixes = options.get("pool") == "ray", bool(options.get("fixed"))
         if on_ray and with_fixes:
             raise click.UsageError("--fixed does not go together with --pool ray")
-        told = verified(chosen, progress, cache=cache, on_ray=on_ray, with_fixes=with_fixes)
+        told = verified(
+            chosen, progress, cache=cache, on_ray=on_ray, with_fixes=with_fixes, device=options.get("device", "")
+        )
     if options["reproducers"]:
         write_reproducers(told, options["reproducers"])
     return told
@@ -56,19 +67,21 @@ def verified(
     cache: Cache | None = None,
     on_ray: bool = False,
     with_fixes: bool = False,
+    device: str = "",
 ) -> tuple[Finding, ...]:
     """The findings with their verdicts. Runs their code, in child processes of this machine or of those of a Ray
-    cluster, which use no cache; raises click.UsageError without torch, or without Ray.
+    cluster; raises click.UsageError without torch, the device, or Ray.
     """
     if not findings:
         return ()
     if on_ray:
         return _on_ray(findings, progress)
+    from nanlint.verify.devices import DeviceMissing
     from nanlint.verify.verdicts import TorchMissing, Verifier
 
     try:
-        verifier = Verifier(cache=cache)
-    except TorchMissing as missing:
+        verifier = Verifier(cache=cache, device=device)
+    except (TorchMissing, DeviceMissing) as missing:
         raise click.UsageError(str(missing)) from None
     judged = []
     with verifier:

@@ -40,7 +40,7 @@ class Attempt:
     """`may` says which arguments the code is meant for; `fixed` are the expressions of those that stay as found, and
     `needed` leaves out arguments that the call has by itself.
 
-    `families` counts the calls, `arguments` are those that fail in the end.
+    `families` counts the calls that returned, `arguments` are those that fail in the end.
     """
 
     def __init__(
@@ -70,8 +70,10 @@ class Attempt:
                 break
             if not self._is_fair(values.arguments):
                 continue
-            self.families[values.family] += 1
-            if self._trials.run(values.arguments) and (failure := self._trials.blamed(values.arguments)):
+            fails = self._trials.run(values.arguments)
+            if self._trials.error is None:
+                self.families[values.family] += 1
+            if fails and (failure := self._trials.blamed(values.arguments)):
                 if failure.exact:
                     self.arguments = self._smallest(values.arguments, failure)
                     return self._trials.blamed(self.arguments) or failure

@@ -47,7 +47,11 @@ Answer = dict[str, Any]
 
 @dataclass(slots=True)
 class Case:
-    """`aim` and its contract are None for what is no plain call, of which nothing is proved. `note` says what it is."""
+    """`aim` and its contract are None for what is no plain call, of which nothing is proved. `note` says what it is.
+
+    `device` is the kind of device where the arguments lie, "" for the CPU; `matmul` is the precision of products of
+    matrices that the trials ask for, "" for torch's own. Where `is_reduced`, only a format of fewer digits can fail.
+    """
 
     attempt: Attempt
     found: Reached
@@ -56,6 +60,14 @@ class Case:
     aim: Target | None = None
     known: Contract | None = None
     note: str = ""
+    device: str = ""
+    matmul: str = ""
+    is_reduced: bool = False
+
+    @property
+    def where(self) -> str:
+        """For people: on which device, and in what format."""
+        return (f" on {self.device}" if self.device else "") + (" with TF32" if self.matmul else "")
 
     def proof(self) -> Answer:
         if self.aim is None or self.known is None:
@@ -85,6 +97,8 @@ class Case:
             prepared_by=instance.prepared_by if instance else (),
             is_property=self.aim is not None and self.aim.is_property,
             widened={key: wide_source(value, key) for key, value in self.attempt.arguments.items()} if is_wide else {},
+            device=self.device,
+            matmul=self.matmul,
         )
         made = []
         if instance:
@@ -94,8 +108,8 @@ class Case:
         return {
             "script": script(scene, title, name),
             "witness": [*made, *(f"{key} = {value}" for key, value in arguments.items())],
-            "what": f"{what} is {failure.contents}{self.note}",
-            "extreme": is_extreme(self.attempt.arguments),
+            "what": f"{what} is {failure.contents}{self.where}{self.note}",
+            "extreme": self.is_reduced or is_extreme(self.attempt.arguments),
         }
 
     def _wanting(self, failure: Failure) -> list[str]:
@@ -110,15 +124,24 @@ class Case:
         return {name: literal(value, texts.get(name)) for name, value in arguments.items()}
 
 
-def of_call(aim: Target, text: str, loading: str, precise: bool) -> Case:
+def of_call(aim: Target, text: str, loading: str, precise: bool, span: Span) -> Case:
     """Raises NotRunnable."""
     found = reach(aim)
-    known = _contract(aim, text)
     trials = Comparison(aim, found.instance) if precise else Trials(aim, found.instance, targets(aim.node))
-    attempt = Attempt(trials, found, lambda arguments: holds(known, arguments))
+    return case_of(aim, text, loading, found, trials, span)
+
+
+def case_of(
+    aim: Target, text: str, loading: str, found: Reached, trials: Trials | Comparison, span: Span, device: str = "",
+    matmul: str = "",
+) -> Case:  # fmt: skip
+    """The case of a call with these arguments."""
+    known = _contract(aim, text)
+    attempt = Attempt(trials, found, lambda arguments: holds(known, arguments), span=span)
     method = aim.place.qualname.rsplit(".", 1)[-1]
     call = f"instance.{method}" if found.instance else aim.expression
-    return Case(attempt, found, loading, call, aim, known)
+    is_reduced = span is Span.HALF_PRECISION or bool(matmul)
+    return Case(attempt, found, loading, call, aim, known, "", device, matmul, is_reduced)
 
 
 def _contract(aim: Target, text: str) -> Contract:

@@ -19,6 +19,8 @@ MOST_VALUES = 1 << 16
 # How the message of a script's assertion begins, by which its failure is told from any other.
 STILL = "still not finite: "
 IMPRECISE = "still imprecise: "
+# What a script for another device than the CPU does where there is none.
+NEEDS_DEVICE = "raise unittest.SkipTest"
 # What is said of a script that does not fail.
 NOTHING_WRONG = "the script found nothing wrong"
 # How far from the result in float64 one in float32 may be, as a share of it.
@@ -35,6 +37,8 @@ class Scene:
     Python source by name; `owner` makes the object, "" for a function. `bad` is the expression that is not finite,
     `outputs` what a gradient flows back from where that is the gradient of `bad`. `widened` are the arguments in
     float64, where `bad` is compared with what these give. `prepared_by` are methods that the object needs called.
+    `device` is where it all happens, "" for the CPU, and `matmul` the precision of products of matrices, "" for
+    torch's own.
     """
 
     loading: str
@@ -48,6 +52,8 @@ class Scene:
     is_property: bool = False
     widened: Mapping[str, str] = field(default_factory=dict)
     prepared_by: Sequence[str] = ()
+    device: str = ""
+    matmul: str = ""
 
 
 def importing(root: str, module: str) -> str:
@@ -85,7 +91,8 @@ program = Block({", ".join(map(repr, where))}, {given})"""
 def script(scene: Scene, title: str, name: str) -> str:
     """Its text; `title` says what was found, `name` is the end of the test's name."""
     title = title.replace("\\", "\\\\").replace('"""', "'''")
-    body = "\n".join(["torch.manual_seed(0)", *_construction(scene), *_arguments(scene), "", *_act(scene)])
+    lines = [*_setting(scene), "torch.manual_seed(0)", *_construction(scene), *_arguments(scene), "", *_act(scene)]
+    body = "\n".join(lines)
     return f'''"""{textwrap.fill(title, LONGEST)}
 
 Written by `nanlint verify`: it fails as long as {_purpose(scene)}.
@@ -115,6 +122,16 @@ def _purpose(scene: Scene) -> str:
     return "these arguments make a value or a gradient that is not finite"
 
 
+def _setting(scene: Scene) -> list[str]:
+    lines = []
+    if scene.device:
+        missing = f"if not torch.{scene.device}.is_available():"
+        lines += ["import unittest", "", missing, f'    {NEEDS_DEVICE}("needs {scene.device}")']
+    if scene.matmul:
+        lines.append(f'torch.set_float32_matmul_precision("{scene.matmul}")')
+    return lines
+
+
 def _construction(scene: Scene) -> list[str]:
     if not scene.owner:
         return []
@@ -122,7 +139,8 @@ def _construction(scene: Scene) -> list[str]:
     given = ", ".join(f"{name}={name}_" for name in scene.construction)
     lines += ["torch.manual_seed(0)", f"instance = {scene.owner}({given})"]
     lines += [f"instance.{name}()" for name in scene.prepared_by]
-    return [*lines, "if isinstance(instance, torch.nn.Module):", "    instance.train()"]
+    there = f'.to("{scene.device}")' if scene.device else ""
+    return [*lines, "if isinstance(instance, torch.nn.Module):", f"    instance.train(){there}"]
 
 
 def _arguments(scene: Scene) -> list[str]:
@@ -212,15 +230,16 @@ def literal(value: Any, text: str | None = None) -> str:
 def _tensor(tensor: Tensor) -> str:
     import torch
 
-    kind = (
-        "" if tensor.dtype in (torch.float32, torch.int64, torch.bool, torch.complex64) else f", dtype={tensor.dtype}"
-    )
+    # without the number of the device: where the script is run, it may have another one
+    where = "" if tensor.is_cpu else f', device="{tensor.device.type}"'
+    is_usual = tensor.dtype in (torch.float32, torch.int64, torch.bool, torch.complex64)
+    kind = ("" if is_usual else f", dtype={tensor.dtype}") + where
     values = tensor.detach().flatten()
     shape = tuple(tensor.shape)
     if tensor.numel() > 1 and bool((values == values[0]).all()):
         return f"torch.full({shape}, {values[0].item()!r}{kind})"
     if not tensor.numel():
-        return f"torch.empty({shape}, dtype={tensor.dtype})"
+        return f"torch.empty({shape}, dtype={tensor.dtype}{where})"
     if tensor.numel() > MOST_VALUES:
         raise Unwritable(f"a tensor of {tensor.numel()} values")
     return f"torch.tensor({tensor.detach().tolist()!r}{kind})"

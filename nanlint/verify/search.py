@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from nanlint.verify import on_device
+from nanlint.verify.attempt import Span
 from nanlint.verify.case import Case, of_call, of_example, of_program
 from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.script import Unwritable, defining, importing
@@ -47,12 +49,16 @@ def search(
     name: str,
     alone: bool = False,
     plain: bool = False,
+    device: str = "",
+    half: bool = True,
 ) -> Answer:
     """What is known of a finding from `start` to `end`, row and column: `reason` where its line was not reached, else
     the number of `trials` by family, `proved` where none can fail or `unproved` where that is not known, and `script`,
     `witness`, `what` and `extreme` where one failed. `alone`: the module is known not to import as a whole. `foreign`
     are the operations of other rules; `precise`: what fails is not what is not finite, but what float64 gives
-    otherwise; `plain`: examples are not tried. `title` and `name` are for the script.
+    otherwise; `plain`: examples are not tried. `title` and `name` are for the script. Without `half` a call is not
+    tried in half precision; with `device` it is tried there in nothing else, and `poisoned` is in the answer where this
+    process can go on no more.
     """
     try:
         with tokenize.open(path) as stream:
@@ -64,25 +70,31 @@ def search(
             loaded = defined(root, module, path, word) if alone else imported(root, module, path)
             loading = defining(path, root, module, word) if alone else importing(root, module)
             aim = target(loaded, loaded.__file__ or path, program, place)
-            cases = _of_function(aim, text, loading, root, program, precise=precise, plain=plain)
+            if device:
+                cases = on_device.cases(aim, text, loading, device, precise=precise)
+            else:
+                span = Span.ALL if half else Span.FULL_PRECISION
+                cases = _of_function(aim, text, loading, root, program, span, precise=precise, plain=plain)
         elif precise:
             return {"reason": "result: lost digits are judged in functions alone"}
         else:
             cases = iter((of_program(path, root, module, program, place),))
         return _searched(cases, precise, title, name)
+    except on_device.Poisoned as error:
+        return {"reason": str(error), "poisoned": True}
     except (NotRunnable, ValueError, SyntaxError) as error:
         return {"reason": str(error)}
 
 
 def _of_function(
-    aim: Target, text: str, loading: str, root: str, program: ast.Module, *, precise: bool, plain: bool
+    aim: Target, text: str, loading: str, root: str, program: ast.Module, span: Span, *, precise: bool, plain: bool
 ) -> Iterator[Case]:
     """Raises NotRunnable where there is none."""
     example = None if precise or plain else of_example(aim, text, loading, root, program)
     if example:
         yield example
     try:
-        yield of_call(aim, text, loading, precise)
+        yield of_call(aim, text, loading, precise, span)
     except NotRunnable:
         if not example:
             raise
@@ -94,9 +106,10 @@ def _searched(cases: Iterator[Case], precise: bool, title: str, name: str) -> An
         failure = case.attempt.run()
         answer["calls"] += case.found.tries
         for family, count in case.attempt.families.items():
-            answer["trials"][family] = answer["trials"].get(family, 0) + count
+            named = family + case.where
+            answer["trials"][named] = answer["trials"].get(named, 0) + count
         if failure is None:
-            answer |= {} if precise else case.proof()
+            answer |= {} if precise or case.is_reduced else case.proof()
             continue
         try:
             return answer | case.written(failure, title, name) | {"plain": case.aim is not None}

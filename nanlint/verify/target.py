@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from nanlint.verify.calling import TimedOut, limited
@@ -143,11 +144,17 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
 
 
+def is_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory, of the machine or of a device."""
+    kinds = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
 def reason(kind: str, error: BaseException) -> str:
     """Why a finding is not runnable: the watch over the child and the clock give reasons of their own."""
     if isinstance(error, Refused):
         return str(error)
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if is_of_memory(error):
         return f"memory: {kind} took more than there is"
     if isinstance(error, TimedOut):
         return f"timeout: {kind} took {error}"

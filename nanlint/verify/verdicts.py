@@ -7,7 +7,8 @@ import importlib.util
 import tempfile
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,24 +16,16 @@ from typing import Any
 from nanlint.cache import Cache
 from nanlint.finding import Finding, FixVerdict, Verdict
 from nanlint.fixes.edits import apply, merged
-from nanlint.run import rules_of
 from nanlint.slotted import replace
 from nanlint.source import Source
+from nanlint.verify.devices import CHILD, Device
 from nanlint.verify.isolate.worker import Lost, Worker
-from nanlint.verify.place import Flagged, module_of, place_of
+from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.program.slicing import Unreached, check_goes_on
-from nanlint.verify.script import NOTHING_WRONG
+from nanlint.verify.question import import_of, is_of_values, question_of
+from nanlint.verify.script import NEEDS_DEVICE, NOTHING_WRONG
 from nanlint.verify.standing_in import with_file
 from nanlint.verify.verdict_cache import VerdictCache
-
-# The kinds of rules that a proof of finite values answers.
-OF_VALUES = ("domain", "division", "overflow", "loss")
-CHILD = "nanlint.verify.child"
-# Operations that make a value that is not finite of values that are, each by its own.
-ELEMENTWISE = frozenset(
-    """log log2 log10 log1p sqrt rsqrt pow div reciprocal exp exp2 expm1 acos asin acosh atanh logit lgamma digamma
-    std var mean""".split()
-)
 
 
 class TorchMissing(Exception):
@@ -48,25 +41,50 @@ class Limits:
     script_s: float = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A verdict, and the `files` that it rests on; None where the next run shall try again.
+
+    Where `half_is_left`, half precision is still to be tried on a device: then `answer` is what the search said, `note`
+    what the text of the verdict says besides, and `alone` whether the file is known not to import.
+    """
+
+    verdict: Verdict
+    files: dict[str, str] | None = None
+    half_is_left: bool = False
+    answer: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    alone: bool = False
+
+
 class Verifier:
     """Two children, one that searches and keeps what it imports, and one that runs scripts, each from fresh.
 
-    Findings of one folder of modules should follow each other: for another, the searching child is started anew.
+    Findings of one folder of modules should follow each other: for another, the searching child is started anew. With
+    a `device`, two more (`Device`) try half precision there; where `half_is_left`, it is left to another verifier.
     """
 
-    def __init__(self, limits: Limits | None = None, cache: Cache | None = None) -> None:
-        """Raises TorchMissing."""
+    def __init__(
+        self, limits: Limits | None = None, cache: Cache | None = None, *, device: str = "", half_is_left: bool = False
+    ) -> None:
+        """Raises TorchMissing, and DeviceMissing."""
         if importlib.util.find_spec("torch") is None:
             raise TorchMissing("torch is not installed here: pip install 'nanlint[verify]'")
         self._limits = limits or Limits()
-        self._known = VerdictCache(cache, repr(self._limits)) if cache else None
+        self._half_is_left = half_is_left or bool(device)
         self._folder = tempfile.TemporaryDirectory(prefix="nanlint-verify-", ignore_cleanup_errors=True)
         self._scratch = Path(self._folder.name).resolve()
         self._searcher = Worker(CHILD, self._scratch)
         self._runner = Worker(CHILD, self._scratch)
+        self._device = Device(device, self._scratch) if device else None
         self._root: str | None = None
         self._failed: dict[str, str] = {}
         self._lost: dict[str, str] = {}
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            model = self._device.start() if self._device else ""
+            undo.pop_all()
+        self._known = VerdictCache(cache, f"{self._limits} {model}") if cache else None
 
     def __enter__(self) -> Verifier:
         return self
@@ -74,8 +92,13 @@ class Verifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._searcher.close()
-        self._runner.close()
+        self.close()
+
+    def close(self) -> None:
+        """End the children, and remove what they wrote."""
+        for child in (self._searcher, self._runner, self._device):
+            if child:
+                child.close()
         self._folder.cleanup()
 
     @property
@@ -93,31 +116,23 @@ class Verifier:
         """Never raises for what the user's code does."""
         if self._known and (known := self._known.get(finding)):
             return known
-        verdict, files = self._searched(finding)
+        found = self.searched(finding)
+        if self._device and found.half_is_left:
+            found = self.on_device(finding, found)
         if self._known:
-            self._known.put(finding, verdict, files)
-        return verdict
+            self._known.put(finding, found.verdict, found.files)
+        return found.verdict
 
-    def _searched(self, finding: Finding) -> tuple[Verdict, dict[str, str] | None]:
-        """A verdict, and the files that it rests on; None where the next run shall try again."""
+    def searched(self, finding: Finding) -> Searched:
+        """What is found on the CPU."""
         path = Path(finding.path).resolve()
         if finding.path == "-" or not path.is_file():
-            return Verdict("not-runnable", "import: there is no file to import"), None
+            return Searched(Verdict("not-runnable", "import: there is no file to import"))
         word, unimportable, alone = self._unimportable(path, finding.start.row)
         if alone:
-            return Verdict("not-runnable", alone), None
-        title = f"{finding.code} {finding.name} at {finding.path}:{finding.start.row}: {finding.message}"
-        question = {
-            "do": "search",
-            **self._where(path),
-            "alone": bool(unimportable),
-            "start": finding.start,
-            "end": finding.end,
-            "foreign": _foreign(finding),
-            "precise": _kind(finding) == "precision",
-            "title": title,
-            "name": f"{path.stem}_{finding.start.row}_{finding.code}",
-        }
+            return Searched(Verdict("not-runnable", alone))
+        half = {"half": not self._half_is_left}
+        question = {**question_of(finding, alone=bool(unimportable)), **self._where(path), **half}
         try:
             answer = self._searcher.ask(question, self._limits.search_s)
             verdict = self._judged(finding, answer)
@@ -126,33 +141,55 @@ class Verifier:
                 answer = self._searcher.ask({**question, "plain": True}, self._limits.search_s)
                 verdict = self._judged(finding, answer)
         except Lost as lost:
-            return Verdict("not-runnable", str(lost)), None
-        tried = "script" in answer and not verdict.is_confirmed
-        if not unimportable:
-            return verdict, None if tried else answer["files"]
+            return Searched(Verdict("not-runnable", str(lost)))
+        files = answer.pop("files")
+        if unimportable or ("script" in answer and not verdict.is_confirmed):
+            files = None
+        note = f" ({unimportable}; what `{word}` needs of the module was run)" if unimportable else ""
         if unimportable not in verdict.text:
-            more = f" ({unimportable}; what `{word}` needs of the module was run)"
-            verdict = replace(verdict, text=verdict.text + more)
-        return verdict, None
+            verdict = replace(verdict, text=verdict.text + note)
+        # a line at module level is run in its program, whose tensors lie where that puts them
+        half_is_left = self._half_is_left and bool(word) and not {"reason", "script", "unwritable"} & answer.keys()
+        return Searched(verdict, files, half_is_left, answer, note, bool(unimportable))
+
+    def on_device(self, finding: Finding, found: Searched) -> Searched:
+        """The same with half precision, tried on the device. What is lost there costs that part alone."""
+        assert self._device is not None
+        path = Path(finding.path).resolve()
+        try:
+            answer = self._device.search(
+                {**question_of(finding, alone=found.alone), **import_of(path)}, self._limits.search_s
+            )
+        except Lost as lost:
+            answer = {"reason": str(lost), "poisoned": True}
+        read = None if "poisoned" in answer else answer.pop("files")
+        files = None if found.files is None or read is None else {**found.files, **read}
+        if "script" in answer:
+            verdict = self._confirmed(answer, self._device)
+            return Searched(verdict, files if verdict.is_confirmed else None)
+        if "reason" in answer:
+            note = f"; not tried in reduced precision on {self._device.name}: {answer['reason']}"
+            return Searched(replace(found.verdict, text=found.verdict.text + note), files)
+        verdict = self._judged(finding, {**found.answer, **answer, "trials": found.answer["trials"] | answer["trials"]})
+        return Searched(replace(verdict, text=verdict.text + found.note), files)
 
     def _judged(self, finding: Finding, answer: dict[str, Any]) -> Verdict:
         if "reason" in answer:
             return Verdict("not-runnable", answer["reason"])
         if "script" not in answer:
-            if "proved" in answer and _is_of_values(finding):
+            if "proved" in answer and is_of_values(finding):
                 return Verdict("proved", answer["proved"])
-            unproved = answer.get("unproved", "") if _is_of_values(finding) else ""
+            unproved = answer.get("unproved", "") if is_of_values(finding) else ""
             return Verdict("not-reproduced", _tried(answer), unproved=unproved)
-        return self._confirmed(answer)
+        return self._confirmed(answer, self._runner)
 
     def _where(self, path: Path) -> dict[str, str]:
         """How to import a file, in a child that has imported nothing from other folders."""
-        folder, module = module_of(path)
-        root = str(folder)
-        if root != self._root:
+        where = import_of(path)
+        if where["root"] != self._root:
             self._searcher.close()
-            self._root = root
-        return {"path": str(path), "root": root, "module": module}
+            self._root = where["root"]
+        return where
 
     def _unimportable(self, path: Path, row: int) -> tuple[str, str, str]:
         """The name of the file's around a row, why the file cannot be imported, and why what the name needs of it
@@ -185,7 +222,8 @@ class Verifier:
         script = self._scratch / "fixed.py"
         script.write_text(with_file(verdict.script, str(path), changed), encoding="utf-8")
         try:
-            witness = self._runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
+            runner = self._device if self._device and NEEDS_DEVICE in verdict.script else self._runner
+            witness = runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
             if witness["failed"] or witness["message"] != NOTHING_WRONG:
                 return FixVerdict("fix-failed", f"with the arguments that fail: {witness['message']}")
             text = Source(changed, str(path)).text
@@ -217,12 +255,12 @@ class Verifier:
             self._failed[key] = answer["reason"]
         return self._failed[key]
 
-    def _confirmed(self, answer: dict[str, Any]) -> Verdict:
-        """Believe what the search found once its script fails by itself."""
+    def _confirmed(self, answer: dict[str, Any], runner: Worker | Device) -> Verdict:
+        """Believe what the search found once its script fails by itself, in a process of the runner's."""
         script = self._scratch / "reproducer.py"
         script.write_text(answer["script"], encoding="utf-8")
         try:
-            again = self._runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
+            again = runner.ask({"do": "script", "path": str(script)}, self._limits.script_s)
         except Lost as lost:
             again = {"failed": False, "message": str(lost)}
         if not again["failed"]:
@@ -259,24 +297,6 @@ def _endless(body: Sequence[ast.stmt]) -> str:
     except Unreached as error:
         return f"import: {error}"
     return ""
-
-
-def _is_of_values(finding: Finding) -> bool:
-    """Whether the finding's rule is about a value that is not finite, and not about a gradient or something else."""
-    return _kind(finding) in OF_VALUES
-
-
-def _kind(finding: Finding) -> str:
-    """The kind of the finding's rule; "" for one of a pack that is not installed."""
-    return next((rule.kind for rule in rules_of(()) if rule.code == finding.code), "")
-
-
-def _foreign(finding: Finding) -> list[str]:
-    """The operations whose failure is another finding than this one, or than those that its rule stands for."""
-    rules = rules_of(())
-    names = {name for rule in rules if rule.code == finding.code for name in (rule.name, *rule.over)}
-    own = {op for rule in rules if rule.name in names for op in rule.at}
-    return sorted(ELEMENTWISE - own) if own & ELEMENTWISE and _is_of_values(finding) else []
 
 
 def _tried(answer: dict[str, Any]) -> str:

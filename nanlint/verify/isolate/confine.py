@@ -6,6 +6,7 @@ This protects from accidents, and from what imports do by habit. It is no sandbo
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import resource
 import select
@@ -16,7 +17,7 @@ from typing import Any
 
 from nanlint.verify.isolate.landlock import only_write_to
 
-# The import of torch alone takes 4 GB of addresses.
+# Bytes; the import of torch alone takes 4 GB of addresses.
 MEMORY = 8 << 30
 FILE_BYTES = 256 << 20
 # Of one call.
@@ -36,12 +37,20 @@ class Refused(PermissionError):
     """The code asked for what a child of the verifier may not do."""
 
 
-def confine(scratch: Path) -> None:
-    """Set the limits of this process and watch it from now on: it may write to `scratch` alone."""
-    _limit(resource.RLIMIT_AS, MEMORY)
+def confine(scratch: Path, *, has_device: bool = False) -> None:
+    """Set the limits of this process and watch it from now on: it may write to `scratch` alone.
+
+    With a device it may write to NVIDIA's device files, too, and what is limited are not its addresses, of which the
+    driver reserves more than there is memory, but the data that it takes from now on.
+    """
+    if has_device:
+        _limit(resource.RLIMIT_DATA, _data() + MEMORY)
+    else:
+        _limit(resource.RLIMIT_AS, MEMORY)
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
-    only_write_to((os.path.realpath(scratch), *_OPEN_TO_ALL))
+    drivers = glob.glob("/dev/nvidia*") if has_device else []
+    only_write_to((os.path.realpath(scratch), *_OPEN_TO_ALL, *drivers))
     watch = _Watch(scratch)
     _watches.append(watch)
     sys.addaudithook(watch)
@@ -61,6 +70,12 @@ def files_read() -> set[str]:
 def end_with(channel: int) -> None:
     """End this process when the other end of `channel` closes, lest a loop without end outlive a killed parent."""
     threading.Thread(target=_wait_for_end, args=(channel,), daemon=True).start()
+
+
+def _data() -> int:
+    """The bytes of this process that RLIMIT_DATA counts."""
+    text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return next((int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("VmData:")), 0)
 
 
 def _limit(kind: int, value: int) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,18 @@ class Worker:
 
     `module` is run in it with `python -m`, with `arguments` after the two ends of the channel. Its current folder,
     its home and its temporary files lie in `scratch`, which must exist; it has no standard input, and what it prints
-    is dropped.
+    is dropped. It sees no GPU, unless `environment`, which is added to its own, says otherwise.
     """
 
-    def __init__(self, module: str, scratch: Path, *arguments: str, start_s: float = 120) -> None:
+    def __init__(
+        self, module: str, scratch: Path, *arguments: str, start_s: float = 120,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._command = [sys.executable, "-m", module]
         self._arguments = arguments
         self._scratch = scratch
         self._start_s = start_s
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._to_child = self._from_child = -1
         self.starts = 0
@@ -71,7 +76,8 @@ class Worker:
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter)
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                cwd=self._scratch, env=_environment(self._scratch), pass_fds=(read, write), start_new_session=True,
+                cwd=self._scratch, env={**_environment(self._scratch), **self._environment}, pass_fds=(read, write),
+                start_new_session=True,
             )  # fmt: skip
         finally:
             os.close(read)

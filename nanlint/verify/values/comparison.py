@@ -37,6 +37,7 @@ class Comparison:
     """Calls of one target in both formats; stands in for `Trials` where a finding is about precision."""
 
     def __init__(self, target: Callee, instance: Instance | None) -> None:
+        self.error: BaseException | None = None
         self._target, self._instance = target, instance
 
     def prepare(self, arguments: dict[str, Any]) -> None:
@@ -57,10 +58,12 @@ class Comparison:
         return self._safely(lambda: self._traced(arguments))
 
     def _safely(self, call: Callable[[], Found]) -> Found | None:
+        self.error = None
         try:
             with limited(4 * SECONDS):
                 return call()
-        except BaseException:
+        except BaseException as error:
+            self.error = error
             return None
 
     def _compared(self, arguments: dict[str, Any]) -> Failure | None:
