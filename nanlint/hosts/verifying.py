@@ -75,7 +75,7 @@ def verified(
     if not findings:
         return ()
     if on_ray:
-        return _on_ray(findings, progress)
+        return _on_ray(findings, progress, cache, device)
     from nanlint.verify.devices import DeviceMissing
     from nanlint.verify.verdicts import TorchMissing, Verifier
 
@@ -94,11 +94,13 @@ def verified(
     return tuple(judged)
 
 
-def _on_ray(findings: Sequence[Finding], progress: Callable[[int, int], None]) -> tuple[Finding, ...]:
+def _on_ray(
+    findings: Sequence[Finding], progress: Callable[[int, int], None], cache: Cache | None, device: str
+) -> tuple[Finding, ...]:
     from nanlint.verify.cluster import RayMissing, verdicts
 
     try:
-        found = verdicts(findings, progress)
+        found = verdicts(findings, progress, cache, device)
     except RayMissing as missing:
         raise click.UsageError(str(missing)) from None
     return tuple(replace(finding, verdict=verdict) for finding, verdict in zip(findings, found, strict=True))

@@ -56,6 +56,11 @@ class Searched:
     note: str = ""
     alone: bool = False
 
+    def not_tried(self, device: str, reason: str, files: dict[str, str] | None = None) -> Searched:
+        """The same for want of the device."""
+        text = f"{self.verdict.text}; not tried in reduced precision on {device}: {reason}"
+        return Searched(replace(self.verdict, text=text), files)
+
 
 class Verifier:
     """Two children, one that searches and keeps what it imports, and one that runs scripts, each from fresh.
@@ -84,7 +89,7 @@ class Verifier:
             undo.callback(self.close)
             model = self._device.start() if self._device else ""
             undo.pop_all()
-        self._known = VerdictCache(cache, f"{self._limits} {model}") if cache else None
+        self._known = cache_of(cache, self._limits, model)
 
     def __enter__(self) -> Verifier:
         return self
@@ -168,8 +173,7 @@ class Verifier:
             verdict = self._confirmed(answer, self._device)
             return Searched(verdict, files if verdict.is_confirmed else None)
         if "reason" in answer:
-            note = f"; not tried in reduced precision on {self._device.name}: {answer['reason']}"
-            return Searched(replace(found.verdict, text=found.verdict.text + note), files)
+            return found.not_tried(self._device.name, answer["reason"], files)
         verdict = self._judged(finding, {**found.answer, **answer, "trials": found.answer["trials"] | answer["trials"]})
         return Searched(replace(verdict, text=verdict.text + found.note), files)
 
@@ -272,6 +276,11 @@ class Verifier:
             tuple(answer["witness"]),
             answer["script"],
         )
+
+
+def cache_of(cache: Cache | None, limits: Limits, model: str) -> VerdictCache | None:
+    """The verdicts that were found with these limits, and on a device of this model, "" for none."""
+    return VerdictCache(cache, f"{limits} {model}") if cache else None
 
 
 def _parsed(path: Path) -> ast.Module:
