@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -53,14 +54,26 @@ def statements(n: int) -> str:
     return f"def f(x):\n{''.join(f'    x{i} = {LOG}{chr(10)}' for i in range(n))}    return x0\n"
 
 
-@pytest.mark.parametrize(
+def chain(n: int) -> str:
+    """What is wrong in any statement is in the last one, too."""
+    return "def f(x):\n" + f"    x = {LOG} + x\n" * n + "    return x\n"
+
+
+def choices(n: int) -> str:
+    return "def f(x, k):\n" + "".join(f"    if k == {i}:\n        x = {LOG} + x\n" for i in range(n)) + "    return x\n"
+
+
+SHAPES = pytest.mark.parametrize(
     ("made", "size"),
     [
-        (functions, 200), (calls, 100), (classes, 100), (branches, 600), (cases, 200), (nesting, 20), (loops, 20),
-        (statements, 500),
+        (functions, 200), (calls, 100), (classes, 100), (branches, 600), (cases, 200), (nesting, 20), (loops, 80),
+        (statements, 500), (chain, 200), (choices, 200),
     ],
     ids=lambda what: getattr(what, "__name__", str(what)),
 )  # fmt: skip
+
+
+@SHAPES
 def test_steps_grow_with_the_code(
     check: Check, monkeypatch: pytest.MonkeyPatch, made: Callable[[int], str], size: int
 ) -> None:
@@ -84,9 +97,36 @@ def test_steps_grow_with_the_code(
     assert large <= 2.2 * small
 
 
+@SHAPES
+def test_memory_grows_with_the_code(check: Check, made: Callable[[int], str], size: int) -> None:
+    def peak(n: int) -> int:
+        text = HEAD + made(n)
+        tracemalloc.start()
+        try:
+            check(text)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(size)  # rules and tables are loaded
+    small, large = peak(size), peak(2 * size)
+    assert large <= 2.2 * small
+
+
 def test_a_chain_of_as_many_branches_as_python_compiles_is_followed_to_its_end(check: Check) -> None:
     text = HEAD + branches(2_000)
     compile(text, "m.py", "exec")
     result = check(text)
     assert result.notes == ()
     assert max(finding.start.row for finding in result.findings) == text.count("\n") - 1
+
+
+def test_a_hazard_that_is_lost_sight_of_in_a_crowd_counts_as_having_left(check: Check) -> None:
+    def told(n: int) -> int:
+        names = ", ".join(f"x{i}" for i in range(n))
+        total = " + ".join(f"torch.log(torch.relu(x{i}))" for i in range(n))
+        body = f"    with torch.no_grad():\n        return torch.nan_to_num({total})\n"
+        return len(check(f"{HEAD}def f({names}):\n{body}").findings)
+
+    assert told(10) == 0
+    assert told(100) > 64

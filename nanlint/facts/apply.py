@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import autocast, emptiness, masking, needs, precision, uninitialised
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.frame import OVERFLOWING
-from nanlint.facts.hazards import carried
+from nanlint.facts.hazards import carried, hazards_of, slopes_of
 from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
@@ -117,7 +117,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         made_by=Application(op.name, values, place),
         because=_because(op, values, range_, place, own_reason),
         hazards=carried(op, values),
-        slopes=frozenset().union(*(v.slopes for v in inputs if v.grad is not False)) if follows else frozenset(),
+        slopes=slopes_of(v for v in inputs if v.grad is not False) if follows else frozenset(),
         maybe_empty=maybe_empty,
         tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
@@ -213,8 +213,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
     """What a variable is where several branches meet."""
     first = values[0]
     if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
-        hazards = frozenset().union(*(v.hazards for v in values))
-        slopes = frozenset().union(*(v.slopes for v in values))
+        hazards, slopes = hazards_of(values), slopes_of(values)
         return (
             first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
         )
@@ -245,8 +244,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
         dtype=dtypes.pop() if len(dtypes) == 1 else None,
         grad=grads.pop() if len(grads) == 1 else None,
         because=_reason(flat, range_),
-        hazards=frozenset().union(*(v.hazards for v in flat)),
-        slopes=frozenset().union(*(v.slopes for v in flat)),
+        hazards=hazards_of(flat),
+        slopes=slopes_of(flat),
         const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
         items=items,
         ref=first.ref if len(refs) == 1 else None,

@@ -48,7 +48,7 @@ def order(frame: Frame, owner: Value, cls: ClassRef, name: str, value: Value, no
     if isinstance(constraint, Value) and constraint.items and constraint.kind == "name":
         less = str(constraint.ref).endswith(".less_than")
         low, high = (value, constraint.items[0]) if less else (constraint.items[0], value)
-        frame.env.mark(f"gt {low.ident}", high.ident)
+        frame.env.relate("gt", high.ident, low.ident)
 
 
 def bounded(name: str) -> Function:

@@ -55,22 +55,31 @@ class Applied(NamedTuple):
 
 
 class Env:
-    """The variables at one point, and what guards have taught of expressions by their value number."""
+    """The variables at one point, and what guards have taught of expressions by their value number.
 
-    __slots__ = ("facts", "marks", "vars")
+    Sites keep the marks of theirs, which are few; relations are as many as the branches of a long chain.
+    """
+
+    __slots__ = ("facts", "marks", "relations", "vars")
 
     def __init__(
         self,
         vars: dict[str, Value] | None = None,
         facts: dict[int, Interval] | None = None,
         marks: frozenset[tuple[str, int]] = frozenset(),
+        relations: frozenset[tuple[str, int, float]] = frozenset(),
     ) -> None:
         self.vars = vars if vars is not None else {}
         self.facts = facts if facts is not None else {}
         self.marks = marks
+        self.relations = relations
 
     def copy(self) -> Env:
-        return Env(dict(self.vars), dict(self.facts), self.marks)
+        return self.around(dict(self.vars))
+
+    def around(self, vars: dict[str, Value]) -> Env:
+        """Other variables, of which the same is known."""
+        return Env(vars, dict(self.facts), self.marks, self.relations)
 
     def learn(self, ident: int, range: Interval) -> None:
         """The value with that number lies in `range` from here on."""
@@ -80,6 +89,10 @@ class Env:
     def mark(self, word: str, ident: int) -> None:
         """A fact that is no interval: `("nonempty", x)`, `("some", mask)`."""
         self.marks |= {(word, ident)}
+
+    def relate(self, word: str, ident: int, other: float) -> None:
+        """A fact about two: `("gt", x, y)`, `("or", x, y)` are not both 0, `("is not", x, 2.0)` of a number."""
+        self.relations |= {(word, ident, other)}
 
 
 class Session(Entity):

@@ -283,7 +283,7 @@ def invoke(
     numbers = {name: value.ident for name, value in values.items()}
     state = [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     inner = Frame(
-        session, ref.where, Env(dict(values), dict(frame.env.facts), frame.env.marks), ref.closure,
+        session, ref.where, frame.env.around(dict(values)), ref.closure,
         (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), region, qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(ref.node))
@@ -297,10 +297,12 @@ def invoke(
     frame.events.extend(event.seen_from(frame) for event in inner.events)
     changed = state != [dict(v.ref.attrs) for v in values.values() if isinstance(v.ref, Instance)]
     learned = {} if inner.returns else {k: r for k, r in inner.env.facts.items() if frame.env.facts.get(k) != r}
-    if learned or (not inner.returns and not inner.env.marks <= frame.env.marks):
+    taught = not inner.env.marks <= frame.env.marks or not inner.env.relations <= frame.env.relations
+    if learned or (not inner.returns and taught):
         # a function that only tests its arguments, and raises: what it lets through holds behind it
         frame.env.facts.update(learned)
         frame.env.marks |= inner.env.marks
+        frame.env.relations |= inner.env.relations
         changed = True
     buffers = [v for name, v in values.items() if is_buffer(v) and inner.env.vars.get(name) is not v]
     if not changed and not inner.events and not buffers:

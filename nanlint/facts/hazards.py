@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nanlint.facts.masking import COMPARISONS
@@ -20,9 +20,37 @@ LOG_SPACE = frozenset({"logsumexp", "logaddexp", "logaddexp2", "logcumsumexp"})
 LOGARITHMS = frozenset({"log", "log2", "log10"})
 
 
+MAX_KEPT = 64
+"""Of so many sites it is kept track what becomes of their results within one value."""
+
+
+def hazards_of(values: Iterable[Value]) -> frozenset[Site]:
+    """The hazards of any of these values; where they are too many to keep, none, and all count as having left."""
+    together = _union([v.hazards for v in values if v.hazards])
+    if len(together) <= MAX_KEPT:
+        return together
+    for site in together:
+        site.escaped = True
+    return frozenset()
+
+
+def slopes_of(values: Iterable[Value]) -> frozenset[Site]:
+    """The slopes of any of these values; where they are too many to keep, none, and the gradients of all flow."""
+    together = _union([v.slopes for v in values if v.slopes])
+    if len(together) <= MAX_KEPT:
+        return together
+    for site in together:
+        site.flows = True
+    return frozenset()
+
+
+def _union(sets: list[frozenset[Site]]) -> frozenset[Site]:
+    return sets[0] if len(sets) == 1 else frozenset().union(*sets)
+
+
 def carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
     """What may not be finite in the result: nothing in a truth value, nor in what takes the shape of another."""
-    carried = frozenset().union(*(v.hazards for name, v in values.items() if v.hazards and name != "like"))
+    carried = hazards_of(v for name, v in values.items() if name != "like")
     if op.name in LOG_SPACE and carried:
         weights = {site for site in carried if site.op in LOGARITHMS and _is_weight(site.input.value)}
         for site in weights:

@@ -99,7 +99,7 @@ def run_nested(session: Session) -> None:
 def run_function(session: Session, ref: FunctionRef, outer: Frame | None) -> None:
     session.steps = session.inlined = session.followed = 0
     # what the definition around it has tested before it goes on holds inside, too
-    env = Env({}, dict(outer.env.facts), outer.env.marks) if outer is not None else Env()
+    env = outer.env.around({}) if outer is not None else Env()
     frame = Frame(
         session, ref.where, env, outer if outer is not None else ref.closure, owner=ref.owner,
         no_grad=runs_without_grad(ref), qualname=ref.name,

@@ -8,6 +8,7 @@ from nanlint.facts import narrow
 from nanlint.facts.apply import record
 from nanlint.facts.assignment import assign, element_of
 from nanlint.facts.frame import Env, Frame, Loop
+from nanlint.facts.hazards import hazards_of, slopes_of
 from nanlint.facts.relations import strip_views
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.finding import Confidence
@@ -99,17 +100,17 @@ def _bounds(frame: Frame, node: cst.For, iterated: Value) -> tuple[Value, Value]
 def _between(frame: Frame, bounds: tuple[Value, Value], run: Callable[[], Env | None]) -> Env | None:
     """Run the body of a loop over what lies between the bounds: it is entered only where there is something."""
     start, end = bounds
-    mark = (f"gt {start.ident}", end.ident)
+    relation = ("gt", end.ident, start.ident)
     difference = frame.session.interned.get(("sub", ("input", end.ident), ("other", start.ident)))
-    if mark in frame.env.marks or difference in frame.env.facts:
+    if relation in frame.env.relations or difference in frame.env.facts:
         return run()
-    frame.env.marks |= {mark}
+    frame.env.relate(*relation)
     if difference is not None:
         frame.env.learn(difference, POSITIVE)
     left = run()
     if left is not None:
         # behind the loop there may have been nothing
-        left.marks -= {mark}
+        left.relations -= {relation}
         if difference is not None:
             left.facts.pop(difference, None)
     return left
@@ -175,7 +176,7 @@ def _unroll(frame: Frame, node: cst.For | cst.While, body: cst.IndentedBlock, pa
 
 def _widened(frame: Frame, entry: Env, end: Env) -> Env:
     """An environment that covers any number of passes."""
-    widened = Env(dict(entry.vars), {}, entry.marks & end.marks)
+    widened = Env(dict(entry.vars), {}, entry.marks & end.marks, entry.relations & end.relations)
     for ident, range_ in entry.facts.items():
         if ident in end.facts:
             widened.facts[ident] = range_.join(end.facts[ident])
@@ -199,7 +200,7 @@ def _widened(frame: Frame, entry: Env, end: Env) -> Env:
             kind, widest, min(Confidence.LIKELY, after.reach if forgotten else before.reach),
             frame.session.fresh(), before.dtype if before.dtype == after.dtype else None,
             before.grad if before.grad == after.grad else None, because=after.because or before.because,
-            hazards=before.hazards | after.hazards, slopes=before.slopes | after.slopes,
+            hazards=hazards_of((before, after)), slopes=slopes_of((before, after)),
             ref=before.ref if before.ref is after.ref else (("each", after) if kind == "tuple" else None),
             maybe_empty=before.maybe_empty or after.maybe_empty,
             tensor_if=tuple(dict.fromkeys((*before.tensor_if, *after.tensor_if)))[:8],

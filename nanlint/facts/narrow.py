@@ -78,8 +78,8 @@ def _all_zero(frame: Frame, test: cst.BaseExpression) -> list[Value]:
 def _mark_not_all_zero(env: Env | None, values: list[Value]) -> None:
     if env is not None and len(values) == 2:
         one, other = (value.ident for value in values)
-        env.mark(f"or {one}", other)
-        env.mark(f"or {other}", one)
+        env.relate("or", other, one)
+        env.relate("or", one, other)
 
 
 def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
@@ -107,10 +107,11 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
     for ident, learned in first.facts.items():
         if all(ident in env.facts for env in others):
             facts[ident] = functools.reduce(Interval.join, (env.facts[ident] for env in others), learned)
-    marks = first.marks
+    marks, relations = first.marks, first.relations
     for env in others:
         marks &= env.marks
-    return Env(vars_, facts, marks)
+        relations &= env.relations
+    return Env(vars_, facts, marks, relations)
 
 
 def _joined(frame: Frame, name: str, envs: list[Env]) -> Value:
@@ -203,9 +204,9 @@ def _mark(env: Env, word: str, value: Value) -> None:
 def _compare(env: Env, op: str, left: Value, right: Value) -> None:
     for one, how, other in ((left, op, right), (right, MIRRORED[op], left)):
         if how in ("gt", "ne") and other.kind != "number":
-            env.mark(f"{how} {other.ident}", one.ident)
+            env.relate(how, one.ident, other.ident)
         elif how == "ne" and other.number:
-            env.mark(f"ne #{other.number}", one.ident)
+            env.relate("is not", one.ident, other.number)
         if other.range is None:
             if how != "eq" and other.kind in ("number", "unknown"):
                 # a limit that is not known is taken for the guard that it nearly always is

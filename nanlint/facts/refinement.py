@@ -69,7 +69,7 @@ def refine(
         return _add(frame, values, range_, reach)
     rule = RELATIONS.get(op.name)
     found = rule(values, range_, reach) if rule else None
-    return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.marks else found
+    return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.relations else found
 
 
 def _compared(
@@ -79,15 +79,15 @@ def _compared(
     left, right = values.get("input"), values.get("other")
     if left is None or right is None:
         return found
-    marks = frame.env.marks
+    relations = frame.env.relations
     apart = (
-        (f"ne {right.ident}", left.ident) in marks
-        or (f"ne #{left.number}", strip_views(number_of(right)).ident) in marks
-        or (f"ne #{right.number}", strip_views(number_of(left)).ident) in marks
+        ("ne", left.ident, right.ident) in relations
+        or ("is not", strip_views(number_of(right)).ident, left.number) in relations
+        or ("is not", strip_views(number_of(left)).ident, right.number) in relations
     )
     taught = (
-        FINITE_POSITIVE if (f"gt {right.ident}", left.ident) in marks
-        else -FINITE_POSITIVE if (f"gt {left.ident}", right.ident) in marks
+        FINITE_POSITIVE if ("gt", left.ident, right.ident) in relations
+        else -FINITE_POSITIVE if ("gt", right.ident, left.ident) in relations
         else NONZERO if apart else None
     )  # fmt: skip
     if taught is None:
@@ -157,7 +157,7 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
     for whole, truth in ((left, right), (right, left)):
         if is_one_where_zero(whole, truth):
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
-    if are_shares_of_one(left, right) or (f"or {right.ident}", left.ident) in frame.env.marks:
+    if are_shares_of_one(left, right) or ("or", left.ident, right.ident) in frame.env.relations:
         return (NONZERO if range_ is None else range_.without_zero()), reach
     if (between := mixed(left, right)) is not None:
         return between, Confidence.LIKELY
