@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ import click
 from benchmarks import table
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.run import rules_of
+from nanlint.slotted import replace
 from nanlint.verify.verdicts import Verifier
 
 HAZARDS = Path(__file__).resolve().parents[1] / "fixtures" / "hazards"

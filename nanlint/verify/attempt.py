@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Any
 
+from torch import Tensor
+
 from nanlint.verify.arguments.reach import Reached
-from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite
+from nanlint.verify.values.catalogue import Catalogue, Values, is_extreme, is_finite, of_learned
 from nanlint.verify.values.comparison import Comparison
 from nanlint.verify.values.shrink import shrink
 from nanlint.verify.values.trial import Failure, Trials
@@ -40,7 +42,8 @@ class Attempt:
     """`may` says which arguments the code is meant for; `fixed` are the expressions of those that stay as found, and
     `needed` leaves out arguments that the call has by itself.
 
-    `families` counts the calls that returned, `arguments` are those that fail in the end.
+    `families` counts the calls that returned, `arguments` are those that fail in the end, with `learned` for the
+    parameters of a module.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Attempt:
     ) -> None:
         self.families: Counter[str] = Counter()
         self.arguments = found.arguments
+        self.learned: dict[str, Tensor] = {}
         self._found, self._may, self._fixed, self._needed = found, may, fixed, needed
         self._trials, self._span = trials, span
 
@@ -70,12 +74,14 @@ class Attempt:
                 break
             if not self._is_fair(values.arguments):
                 continue
+            self._trials.learned = values.learned
             fails = self._trials.run(values.arguments)
             if self._trials.error is None:
                 self.families[values.family] += 1
             if fails and (failure := self._trials.blamed(values.arguments)):
                 if failure.exact:
                     self.arguments = self._smallest(values.arguments, failure)
+                    self.learned = self._trials.learned
                     return self._trials.blamed(self.arguments) or failure
                 # what another part of the statement makes is no sign of this finding
                 until = min(until, time.process_time() + FOR_EXACT_S)
@@ -87,6 +93,9 @@ class Attempt:
             yield from catalogue.edges()
         if self._span in (Span.ORDINARY, Span.FULL_PRECISION, Span.ALL):
             yield from catalogue.ordinary()
+            for learned in of_learned(self._trials.own):
+                yield Values("parameters", "", self._found.arguments, learned)
+            yield from catalogue.magnitudes()
             for arguments in islice(self._found.others, OTHER_SHAPES):
                 yield from Catalogue(arguments).edges()
         if self._span in (Span.FULL_PRECISION, Span.ALL):
@@ -108,4 +117,14 @@ class Attempt:
 
         if self._needed and keeps(fewer := self._needed(arguments)):
             arguments = fewer
-        return shrink(arguments, keeps)
+        arguments = shrink(arguments, keeps)
+        self._unlearn(arguments, keeps)
+        return arguments
+
+    def _unlearn(self, arguments: Arguments, keeps: Callable[[Arguments], bool]) -> None:
+        """Give a module's parameters their own values where others are not needed."""
+        for name in list(self._trials.learned):
+            before = self._trials.learned
+            self._trials.learned = {other: tensor for other, tensor in before.items() if other != name}
+            if not keeps(arguments):
+                self._trials.learned = before

@@ -74,6 +74,8 @@ class Case:
             return {"unproved": "it was run in a program"}
         if self.found.wants_gradient:
             return {"unproved": "the code differentiates by itself"}
+        if any(isinstance(value, tree.Built) for value in self.found.arguments.values()):
+            return {"unproved": "an argument is an object"}
         try:
             return {"proved": prove(self.aim, self.found.instance, self.found.arguments, self.known)}
         except Unproved as error:
@@ -95,7 +97,9 @@ class Case:
             outputs=failure.outputs if is_gradient else (),
             wanting=self._wanting(failure) if is_gradient or self.found.wants_gradient else [],
             prepared_by=instance.prepared_by if instance else (),
+            flags=instance.flags if instance else {},
             is_property=self.aim is not None and self.aim.is_property,
+            learned={key: literal(value) for key, value in self.attempt.learned.items()},
             widened={key: wide_source(value, key) for key, value in self.attempt.arguments.items()} if is_wide else {},
             device=self.device,
             matmul=self.matmul,
@@ -104,18 +108,21 @@ class Case:
         if instance:
             calls = "".join(f", then {name}()" for name in instance.prepared_by)
             made = [f"{instance.expression.removeprefix('module.')}({_given(construction)}){calls}"]
+            made += [f"instance.{key} = {text}" for key, text in (*scene.flags.items(), *scene.learned.items())]
         what = f"the gradient of {failure.expression}" if is_gradient else failure.expression
         return {
             "script": script(scene, title, name),
             "witness": [*made, *(f"{key} = {value}" for key, value in arguments.items())],
             "what": f"{what} is {failure.contents}{self.where}{self.note}",
-            "extreme": self.is_reduced or is_extreme(self.attempt.arguments),
+            "extreme": self.is_reduced or any(map(is_extreme, (self.attempt.arguments, self.attempt.learned))),
         }
 
     def _wanting(self, failure: Failure) -> list[str]:
         """The arguments that have to want a gradient for the failure to show."""
         if self.found.wants_gradient:
-            leaves = (leaf for name, value in self.attempt.arguments.items() for leaf in tree.leaves(value, name))
+            given = self.attempt.arguments.items()
+            plain = ((name, value) for name, value in given if not isinstance(value, tree.Built))
+            leaves = (leaf for name, value in plain for leaf in tree.leaves(value, name))
             return [name for name, leaf in leaves if tree.is_float(leaf)]
         return [] if failure.expression.startswith("instance.") else [failure.expression]
 

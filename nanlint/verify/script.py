@@ -36,9 +36,9 @@ class Scene:
     """All that a script needs. `loading` are the lines that make what is called; `arguments` and `construction` are
     Python source by name; `owner` makes the object, "" for a function. `bad` is the expression that is not finite,
     `outputs` what a gradient flows back from where that is the gradient of `bad`. `widened` are the arguments in
-    float64, where `bad` is compared with what these give. `prepared_by` are methods that the object needs called.
-    `device` is where it all happens, "" for the CPU, and `matmul` the precision of products of matrices, "" for
-    torch's own.
+    float64, where `bad` is compared with what these give. `prepared_by` are methods that the object needs called,
+    `learned` other values of its parameters, `flags` those of attributes. `device` is where it all happens, "" for the
+    CPU, and `matmul` the precision of products of matrices, "" for torch's own.
     """
 
     loading: str
@@ -52,6 +52,8 @@ class Scene:
     is_property: bool = False
     widened: Mapping[str, str] = field(default_factory=dict)
     prepared_by: Sequence[str] = ()
+    learned: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, bool] = field(default_factory=dict)
     device: str = ""
     matmul: str = ""
 
@@ -140,7 +142,10 @@ def _construction(scene: Scene) -> list[str]:
     lines += ["torch.manual_seed(0)", f"instance = {scene.owner}({given})"]
     lines += [f"instance.{name}()" for name in scene.prepared_by]
     there = f'.to("{scene.device}")' if scene.device else ""
-    return [*lines, "if isinstance(instance, torch.nn.Module):", f"    instance.train(){there}"]
+    lines += ["if isinstance(instance, torch.nn.Module):", f"    instance.train(){there}"]
+    lines += [f"instance.{name} = {value}" for name, value in scene.flags.items()]
+    values = [f"    instance.get_parameter({name!r}).copy_({text})" for name, text in scene.learned.items()]
+    return [*lines, "with torch.no_grad():", *values] if values else lines
 
 
 def _arguments(scene: Scene) -> list[str]:
@@ -191,6 +196,8 @@ def wide_source(value: Any, name: str) -> str:
     """Python source of an argument of that name with float64 in place of float32."""
     import torch
 
+    from nanlint.verify import tree
+
     if isinstance(value, torch.Tensor):
         if value.is_complex():
             return f"{name}.to(torch.complex128)"
@@ -200,12 +207,16 @@ def wide_source(value: Any, name: str) -> str:
         return f"[{items}]" if isinstance(value, list) else f"({items},)"
     if type(value) is dict:
         return "{" + ", ".join(f"{key!r}: {wide_source(item, f'{name}[{key!r}]')}" for key, item in value.items()) + "}"
+    if isinstance(value, tree.Built):
+        return literal(tree.mapped(value, lambda leaf: leaf.double() if tree.is_float(leaf) else leaf))
     return name
 
 
 def literal(value: Any, text: str | None = None) -> str:
     """Python source of an argument; `text` is what made it, for values that are no data. Raises Unwritable."""
     import torch
+
+    from nanlint.verify import tree
 
     if isinstance(value, torch.Tensor):
         return _tensor(value)
@@ -216,6 +227,9 @@ def literal(value: Any, text: str | None = None) -> str:
         return f"({items},)" if len(value) == 1 else f"({items})"
     if type(value) is dict:
         return "{" + ", ".join(f"{key!r}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tree.Built):
+        given = (f"{name}={literal(item, value.texts.get(name))}" for name, item in value.arguments.items())
+        return f"{value.expression}({', '.join(given)})"
     if value is None or isinstance(value, (bool, int, str, bytes)):
         return repr(value)
     if isinstance(value, float):

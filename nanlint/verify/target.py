@@ -6,9 +6,10 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nanlint.verify import tree
 from nanlint.verify.calling import TimedOut, limited
 from nanlint.verify.isolate.confine import Refused
 from nanlint.verify.place import Definition, Place, definition
@@ -23,6 +25,9 @@ from nanlint.verify.program.loading import definitions
 
 # A base class may be abstract: then a class of the same package that inherits the method stands in.
 MOST_CLASSES = 6
+# Where descriptors keep the function of an attribute: `property`, `functools.cached_property`, and `lazy_property` of
+# torch.distributions.
+_GETTERS = ("fget", "func", "wrapped")
 
 
 class NotRunnable(Exception):
@@ -49,7 +54,8 @@ class Target:
 
     def call(self, instance: Any, arguments: dict[str, Any]) -> Any:
         """The result; that of a generator is a list."""
-        result = self.function(instance, **arguments) if self.owner else self.function(**arguments)
+        given = {name: tree.built(value) for name, value in arguments.items()}
+        result = self.function(instance, **given) if self.owner else self.function(**given)
         return list(result) if inspect.isgenerator(result) else result
 
 
@@ -79,9 +85,9 @@ def defined(root: str, name: str, path: str, word: str) -> types.ModuleType:
         raise NotRunnable(reason("import", error)) from None
 
 
-def target(module: types.ModuleType, path: str, tree: ast.Module, place: Place) -> Target:
+def target(module: types.ModuleType, path: str, program: ast.Module, place: Place) -> Target:
     """The function or method around a place; raises NotRunnable."""
-    node = definition(tree, place.qualname)
+    node = definition(program, place.qualname)
     *classes, name = place.qualname.split(".")
     holder: Any = module
     for each in classes:
@@ -95,9 +101,9 @@ def target(module: types.ModuleType, path: str, tree: ast.Module, place: Place) 
         return _made(module, path, place, node, getattr(holder, name), expression, None, doc)
     if classes and name in ("__init__", "__new__", "__post_init__"):
         return _made(module, path, place, node, holder, ".".join(["module", *classes]), None, doc)
-    is_property = isinstance(found, property) or (hasattr(found, "func") and not callable(found))
-    if is_property:
-        found = found.fget if isinstance(found, property) else found.func
+    getter = next((getattr(found, word) for word in _GETTERS if not callable(found) and hasattr(found, word)), None)
+    if is_property := getter is not None:
+        found = getter
     if not callable(found):
         raise NotRunnable(f"import: {place.qualname} is no function once the module is imported")
     made = _made(module, path, place, node, found, expression, holder if classes else None, doc)
@@ -127,15 +133,19 @@ def classes_of(target: Target) -> list[type]:
     """The class of a method and those that inherit it, as far as they can be made."""
     assert target.owner is not None
     name = target.place.qualname.rsplit(".", 1)[-1]
-    found: list[type] = []
-    waiting = [target.owner]
-    while waiting and len(found) < MOST_CLASSES:
+    own = inspect.getattr_static(target.owner, name, None)
+    same = (each for each in concrete(target.owner) if inspect.getattr_static(each, name, None) is own)
+    return list(itertools.islice(same, MOST_CLASSES))
+
+
+def concrete(kind: type) -> Iterator[type]:
+    """A class and those that inherit it, near ones first, as far as they can be made."""
+    waiting = [kind]
+    while waiting:
         each = waiting.pop(0)
-        waiting += each.__subclasses__()
-        same = inspect.getattr_static(each, name, None) is inspect.getattr_static(target.owner, name, None)
-        if same and not inspect.isabstract(each) and each is not nn.Module:
-            found.append(each)
-    return found
+        waiting += type.__subclasses__(each)
+        if not inspect.isabstract(each) and each is not nn.Module:
+            yield each
 
 
 def said(error: BaseException) -> str:

@@ -12,6 +12,25 @@ from torch import Tensor
 DEEPEST = 6
 
 
+@dataclasses.dataclass(slots=True)
+class Built:
+    """An object that is made anew for each call: `kind`, which a script knows as `expression`, of `arguments` by name.
+    `texts` is the source of those that are no data.
+    """
+
+    kind: type
+    expression: str
+    arguments: dict[str, Any]
+    texts: dict[str, str]
+
+
+def built(value: Any) -> Any:
+    """The object that a `Built` stands for; anything else as it is. Raises what its class raises."""
+    if not isinstance(value, Built):
+        return value
+    return value.kind(**{name: built(argument) for name, argument in value.arguments.items()})
+
+
 def leaves(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Each tensor and number with its expression, where `name` is that of the value."""
     if isinstance(value, (Tensor, int, float, complex)):
@@ -22,7 +41,9 @@ def leaves(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if isinstance(value, Built):
+        yield from ((f".{name}", item) for name, item in value.arguments.items())
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
         yield from ((f".{field}", item) for field, item in zip(value._fields, value, strict=False))
     elif isinstance(value, (list, tuple)):
         yield from ((f"[{index}]", item) for index, item in enumerate(value))
@@ -34,11 +55,14 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A copy of lists, tuples and dicts in which each tensor and number is what the function makes of it."""
+    """A copy of lists, tuples, dicts and `Built` in which each tensor and number is what the function makes of it."""
     if isinstance(value, (Tensor, int, float, complex)):
         return function(value)
     if type(value) in (list, tuple):
         return type(value)(mapped(item, function) for item in value)
+    if isinstance(value, Built):
+        arguments = {name: mapped(item, function) for name, item in value.arguments.items()}
+        return Built(value.kind, value.expression, arguments, value.texts)
     if type(value) is dict:
         return {key: mapped(item, function) for key, item in value.items()}
     return value

@@ -78,7 +78,7 @@ def of_annotation(annotation: str) -> list[Spec]:
     if re.search(r"\bModule\b", annotation):
         found.append(Written("torch.nn.Identity()"))
     for word, values in (
-        ("int", (3, 1, 2, 8, 16)), ("float", (0.5, 1.0)), ("bool", (False, True)), ("str", ("mean", "a")),
+        ("int", (3, 1, 2, 8, 16, 64)), ("float", (0.5, 1.0)), ("bool", (False, True)), ("str", ("mean", "a")),
         (r"None|Optional", (None,)),
     ):  # fmt: skip
         if re.search(rf"\b({word})\b", annotation):

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
+import heapq
 import inspect
 import itertools
 import re
 import textwrap
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
-from nanlint.verify.arguments.candidates import candidates
-from nanlint.verify.arguments.specs import SIZES, Spec
+from nanlint.verify import tree
+from nanlint.verify.arguments.candidates import Candidates, candidates
+from nanlint.verify.arguments.classes import annotated
+from nanlint.verify.arguments.guards import guards
+from nanlint.verify.arguments.specs import SIZES, Object, Spec
 from nanlint.verify.calling import copied, limited, reset
-from nanlint.verify.target import Target, classes_of, parameters, reason
+from nanlint.verify.target import MOST_CLASSES, Target, classes_of, concrete, parameters, reason
 
-_COMBINED = 6
-_TRIES = 120
+_COMBINED = 8
+_TRIES = 200
 _CALL_S = 3.0
+# Objects for arguments of one class, and processor time to look for them.
+_OBJECTS, _OBJECT_S = 2, 1.5
 
 
 @dataclass(slots=True)
 class Instance:
     """`value` was made by calling `expression`, in a script, with `arguments`; `specs` tell how these came about.
 
-    `prepared_by` are the methods that were called then.
+    `prepared_by` are the methods that were called then, `flags` the attributes that were given another truth value.
     """
 
     value: Any
@@ -37,11 +44,14 @@ class Instance:
     arguments: dict[str, Any]
     specs: dict[str, Spec]
     prepared_by: tuple[str, ...] = ()
+    flags: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Instances:
-    """The objects of the class of a method, the plainest first; `error` is what the last failed try raised."""
+    """The objects of the class of a method, the plainest first, and earlier those that differ in what the flagged line
+    hangs on; `error` is what the last failed try raised.
+    """
 
     target: Target
     error: str = ""
@@ -52,28 +62,106 @@ class Instances:
             yield from self._of(kind, until)
 
     def _of(self, kind: type, until: float) -> Iterator[Instance]:
-        doc, node = inspect.getdoc(kind) or "", _source(kind)
-        known = parameters(kind)
-        allowed = {each.name: candidates(each, node, doc)[:_COMBINED] for each in known}
-        choices = itertools.product(*(range(len(specs)) for specs in allowed.values()))
-        ordered = sorted(itertools.islice(choices, 6000), key=lambda choice: (sum(map(bool, choice)), sum(choice)))
-        for choice in ordered[:_TRIES]:
+        asked = guards(self.target.node, self.target.place.rows)
+        for choice in _choices(kind, asked, nested=True):
             if time.process_time() > until:
                 return
-            picked = {name: specs[i] for (name, specs), i in zip(allowed.items(), choice, strict=True)}
-            given = {name: spec for name, spec in picked.items() if spec is not None}
             try:
-                with limited(_CALL_S):
-                    reset()
-                    arguments = {name: spec.make(SIZES[0]) for name, spec in given.items()}
-                    reset()
-                    value = kind(**arguments)
-                    if isinstance(value, nn.Module):
-                        value.train()
+                arguments = _made(choice)
+                value = _called(kind, arguments)
             except BaseException as error:
                 self.error = reason("construction", error)
                 continue
-            yield Instance(value, _expression(kind, self.target), arguments, given)
+            yield Instance(value, _expression(kind, self.target), arguments, choice)
+
+
+def allowed(target: Target) -> dict[str, Candidates]:
+    """What the parameters of a function may be given, objects of the classes that they are annotated with among it."""
+    return _allowed(target.parameters, target.node, target.doc, target.function, nested=True)
+
+
+def _allowed(
+    known: list[inspect.Parameter], node: ast.AST | None, doc: str, function: Callable[..., Any], *, nested: bool
+) -> dict[str, Candidates]:
+    found = {each.name: candidates(each, node, doc) for each in known}
+    kinds = annotated(function) if nested else {}
+    for name in found.keys() & kinds.keys():
+        made = [each for kind in kinds[name] for each in objects(kind)]
+        required = found[name][:1] != [None]
+        found[name] = [*made, *found[name]] if required else [None, *made, *found[name][1:]]
+    return found
+
+
+@functools.cache
+def objects(kind: type) -> tuple[Object, ...]:
+    """The plainest object of a class, and of those that inherit it, as far as some arguments make one."""
+    until = time.process_time() + _OBJECT_S
+    found: list[Object] = []
+    for each in itertools.islice(concrete(kind), MOST_CLASSES):
+        for choice in _choices(each, set(), nested=False):
+            if time.process_time() > until or len(found) == _OBJECTS:
+                return tuple(found)
+            with contextlib.suppress(BaseException):
+                _called(each, _made(choice))
+                found.append(Object(each, _imported(each), tuple(choice.items())))
+                break
+    return tuple(found)
+
+
+def _choices(kind: type, asked: set[str], *, nested: bool) -> Iterator[dict[str, Spec]]:
+    """Arguments of a constructor, the plainest first; those that are left out are not in them."""
+    doc, node = inspect.getdoc(kind) or "", _source(kind)
+    every = _allowed(parameters(kind), node, doc, kind, nested=nested)
+    few = {name: specs[:_COMBINED] for name, specs in every.items()}
+    costs = [_costs(len(specs), specs[0] is None and name not in asked) for name, specs in few.items()]
+    for choice in itertools.islice(cheapest(costs), _TRIES):
+        picked = {name: specs[i] for (name, specs), i in zip(few.items(), choice, strict=True)}
+        yield {name: spec for name, spec in picked.items() if spec is not None}
+
+
+def _made(choice: dict[str, Spec]) -> dict[str, Any]:
+    with limited(_CALL_S):
+        reset()
+        return {name: spec.make(SIZES[0]) for name, spec in choice.items()}
+
+
+def _called(kind: type, arguments: dict[str, Any]) -> Any:
+    with limited(_CALL_S):
+        reset()
+        value = kind(**{name: tree.built(argument) for name, argument in arguments.items()})
+        if isinstance(value, nn.Module):
+            value.train()
+        return value
+
+
+def _costs(number: int, may_be_left_out: bool) -> list[int]:
+    """A default that nothing asks for is changed last."""
+    return [index + may_be_left_out * (index > 0) for index in range(number)]
+
+
+def cheapest(costs: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    """The choices of an index for each, by the sum of their costs, which grow with the index."""
+    start = (0,) * len(costs)
+    waiting = [(sum(each[0] for each in costs), start)] if all(costs) else []
+    seen = {start}
+    while waiting:
+        total, choice = heapq.heappop(waiting)
+        yield choice
+        for place, index in enumerate(choice):
+            more = (*choice[:place], index + 1, *choice[place + 1 :])
+            if index + 1 < len(costs[place]) and more not in seen:
+                seen.add(more)
+                heapq.heappush(waiting, (total + costs[place][index + 1] - costs[place][index], more))
+
+
+def flipped(instance: Instance, asked: set[str]) -> Iterator[Instance]:
+    """The same with another truth value for a public attribute that the flagged line hangs on."""
+    for name in sorted(asked - instance.arguments.keys()):
+        held = getattr(instance.value, "__dict__", {})
+        if not name.startswith("_") and isinstance(held.get(name), bool):
+            value = copied(instance.value)
+            setattr(value, name, not held[name])
+            yield replace(instance, value=value, flags={name: not held[name]})
 
 
 def prepared(instance: Instance, error: BaseException | None) -> Instance | None:
@@ -113,4 +201,8 @@ def _source(kind: type) -> ast.AST | None:
 def _expression(kind: type, target: Target) -> str:
     if kind is target.owner:
         return target.expression.rsplit(".", 1)[0]
+    return _imported(kind)
+
+
+def _imported(kind: type) -> str:
     return f'importlib.import_module("{kind.__module__}").{kind.__qualname__}'

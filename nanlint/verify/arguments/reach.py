@@ -10,8 +10,8 @@ from typing import Any
 
 from nanlint.verify import tree
 from nanlint.verify.arguments import messages
-from nanlint.verify.arguments.candidates import Candidates, candidates
-from nanlint.verify.arguments.instances import Instance, Instances, prepared
+from nanlint.verify.arguments.guards import guards
+from nanlint.verify.arguments.instances import Instance, Instances, allowed, flipped, prepared
 from nanlint.verify.arguments.specs import LADDER, SIZES, Dims, Keyed, Spec, TensorSpec, floats, plain
 from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.coverage import lines_run
@@ -98,6 +98,8 @@ def _settings(target: Target, until: float) -> Iterator[tuple[Instance | None, D
         raise NotRunnable(made.error or "construction: the class is abstract")
     for dims in SIZES[:3]:
         yield first, dims, _TRIES
+    for instance in flipped(first, guards(target.node, target.place.rows)):
+        yield instance, SIZES[0], _TRIES
     for instance in others:
         for dims in SIZES[:2]:
             yield instance, dims, _TRIES_PER_INSTANCE
@@ -107,9 +109,7 @@ class _Search:
     """One instance, one choice of sizes."""
 
     def __init__(self, target: Target, instance: Instance | None, dims: Dims, until: float, budget: int) -> None:
-        self.allowed: dict[str, Candidates] = {
-            each.name: candidates(each, target.node, target.doc) for each in target.parameters
-        }
+        self.allowed = allowed(target)
         self.tries = 0
         self.wants_gradient = False
         self._target, self._instance, self._dims = target, instance, dims

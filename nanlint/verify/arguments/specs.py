@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from nanlint.verify.tree import Built
+
 Dims = Mapping[str, int]
 Dtype = Literal["float", "long", "binary", "bool", "complex"]
 
@@ -85,7 +87,20 @@ class Keyed:
         return {key: item.make(dims) for key, item in self.items}
 
 
-Spec = TensorSpec | Written | Several | Keyed
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What `kind` makes of `items`, its arguments by name; a script knows it as `expression`."""
+
+    kind: type
+    expression: str
+    items: tuple[tuple[str, Spec], ...]
+
+    def make(self, dims: Dims) -> Built:
+        texts = {name: item.text for name, item in self.items if isinstance(item, Written)}
+        return Built(self.kind, self.expression, {name: item.make(dims) for name, item in self.items}, texts)
+
+
+Spec = TensorSpec | Written | Several | Keyed | Object
 
 
 def plain(value: object) -> Written:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,14 @@ LARGEST, SMALLEST = 1e19, 1e-38
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """`label` names what was changed, `family` groups the labels for a report."""
+    """`label` names what was changed, `family` groups the labels for a report, `learned` are other values of the
+    parameters of the module that is called.
+    """
 
     family: str
     label: str
     arguments: dict[str, Any]
+    learned: dict[str, Tensor] = field(default_factory=dict)
 
 
 def _instead(value: Any, _: Any) -> Any:
@@ -119,6 +122,11 @@ HALF: tuple[Change, ...] = (
     ("as it was", lambda tensor: tensor), _of(0), ("normal * 30", partial(_normal, 30.0)), _of(12), _of(300),
     _of(1e-5), _of(6e4), _of(0.9999), _of(-12),
 )  # fmt: skip
+# What training can make of a parameter, small numbers first.
+LEARNED: tuple[Change, ...] = (
+    _of(0), _of(1), _of(-1), ("row of zeros", partial(_first_row, 0.0)), ("normal", partial(_normal, 1.0)),
+    _of(10), _of(-10), _of(100), _of(-100),
+)  # fmt: skip
 INTEGERS: tuple[Change, ...] = (
     _of(0), _of(1), _of(-100),
     ("counting", lambda tensor: (torch.arange(tensor.numel()) % 3).view(tensor.shape).to(tensor)),
@@ -126,6 +134,15 @@ INTEGERS: tuple[Change, ...] = (
 BOOLEANS: tuple[Change, ...] = (("False", partial(_full, 0)), ("True", partial(_full, 1)),
                                 ("row of False", partial(_first_row, 0)))  # fmt: skip
 NUMBERS = (0.0, 1.0, -1.0, 100.0)
+
+
+def of_learned(own: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Other values of all of a module's parameters, and of each alone."""
+    torch.manual_seed(1)
+    for _, change in LEARNED:
+        yield {name: change(tensor) for name, tensor in own.items()}
+    for (name, tensor), (_, change) in itertools.product(own.items() if len(own) > 1 else (), LEARNED):
+        yield {name: change(tensor)}
 
 
 class Catalogue:
@@ -148,7 +165,7 @@ class Catalogue:
         yield from self._each("edge values", ORDINARY)
 
     def ordinary(self) -> Iterator[Values]:
-        """All that data can be."""
+        """What data of usual magnitudes can be."""
         torch.manual_seed(1)
         yield Values("as found", "", self._arguments)
         yield from self._all("edge values", ORDINARY)
@@ -159,6 +176,9 @@ class Catalogue:
         yield from self._one_sample()
         for name, value in itertools.product(self._numbers, NUMBERS):
             yield self._put("numbers", {name: (f"{value:g}", partial(_instead, value))})
+
+    def magnitudes(self) -> Iterator[Values]:
+        """What large and small data can be."""
         yield from self._all("magnitudes", MAGNITUDES)
         yield from self._each("magnitudes", MAGNITUDES)
 

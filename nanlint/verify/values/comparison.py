@@ -38,6 +38,9 @@ class Comparison:
 
     def __init__(self, target: Callee, instance: Instance | None) -> None:
         self.error: BaseException | None = None
+        # digits are compared with the module's own parameters
+        self.own: dict[str, Tensor] = {}
+        self.learned: dict[str, Tensor] = {}
         self._target, self._instance = target, instance
 
     def prepare(self, arguments: dict[str, Any]) -> None:

@@ -55,14 +55,25 @@ class Callee(Protocol):
 
 class Trials:
     """Calls of one target; `with_gradient` is False where its code does not take tensors that want one. Of `labels`,
-    which are parameters, no gradient is wanted.
+    which are parameters, no gradient is wanted. `learned` are other values of the module's parameters than its own.
     """
 
     def __init__(self, target: Callee, instance: Instance | None, labels: Collection[str] = ()) -> None:
         self.with_gradient = True
         self.count = 0
         self.error: BaseException | None = None
+        self.learned: dict[str, Tensor] = {}
         self._target, self._instance, self._labels = target, instance, labels
+
+    @property
+    def own(self) -> dict[str, Tensor]:
+        """The parameters of the module that is called, which training can change."""
+        module = self._instance.value if self._instance else None
+        held = module.named_parameters() if isinstance(module, nn.Module) else ()
+        return {
+            name: each.detach() for name, each in held
+            if each.requires_grad and not isinstance(each, nn.UninitializedParameter)
+        }  # fmt: skip
 
     def prepare(self, arguments: dict[str, Any]) -> None:
         """Find out whether the code takes tensors that want a gradient."""
@@ -96,6 +107,10 @@ class Trials:
         wanting: dict[str, Tensor] = {}
         given = {name: self._given(value, name, wanting) for name, value in arguments.items()}
         instance = copied(self._instance.value) if self._instance else None
+        if isinstance(instance, nn.Module):
+            with torch.no_grad():
+                for name, tensor in self.learned.items():
+                    instance.get_parameter(name).copy_(tensor)
         before = {name for name, leaf in _state(instance) if tree.is_bad(leaf)}
         reset()
         result = self._target.call(instance, given)
