@@ -23,7 +23,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
         ),
     ),
-    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\d{8}")),
+    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"[0-9]{8}")),
     # what cancels without a logarithm, an exponential or a root in it
     "sub": (
         "mean nanmean sum cos cosh",
@@ -37,7 +37,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
         "empty empty_like new_empty Tensor FloatTensor",
         (
             # the first mention behind the assignment that is not of the format alone is in arithmetic
-            (r"\b(\w+) = (?:[\w.]+\.)?(?:new_empty|empty_like|empty|Tensor|FloatTensor)\("
+            (r"^[ \t]*(\w+) = (?:[\w.]+\.)?(?:new_empty|empty_like|empty|Tensor|FloatTensor)\("
             r"(?:(?!\b\1\b(?!\.(?:shape|size|dtype|device)))[\s\S])*?"
             r"(?:[-+*/@<>]\s*\1\b|\b\1\b(?:\[[^\]\n]*\])?\s*(?:[-+*/@<>]|\.\w+\()(?<!_\())"),
             r"empty(?:_like)?\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)\s*(?:[-+*/@]|\.\w+\()(?<!_\()",

@@ -73,7 +73,6 @@ BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
 IS_TEST = re.compile(TEST)
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
-MADE_EMPTY = re.compile(r"\.(\w+) = [\w.]*Parameter\([^\n]*(?:empty|empty_like|Tensor)\(")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
@@ -256,11 +255,6 @@ def _infinite(rows: Iterable[str]) -> frozenset[str]:
 
 def _left_as_made(text: str) -> frozenset[str]:
     """The parameters that nothing in the file initialises."""
-    names = set(MADE_EMPTY.findall(text))
-    # most are filled by a function of torch.nn.init, which is seen at less cost
-    filled = {name for name in names if re.search(rf"_\([^\n]*\.{name}\b|\.{name}\.(?:data\.)?\w+_\(", text)}
-    if not names - filled:
-        return frozenset()
     # it brings along what evaluates code, which most files need not
     from nanlint.facts.uninitialised import parameters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ WHOLE = frozenset(
     _parameters init_weights _init_weights""".split()
 )
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
+MADE_EMPTY = re.compile(r"\.(\w+)\s*=\s*[\w.]*Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
 
 
 def read(frame: Frame, op: str, operands: Mapping[str, Operand]) -> Operand | None:
@@ -141,6 +143,10 @@ def _is_of_no_element(args: Mapping[str, Value]) -> bool:
 @lru_cache(maxsize=2)
 def parameters(text: str) -> Mapping[int, str]:
     """By row, the attributes that classes of the file make parameters of such tensors and that nothing writes into."""
+    names = set(MADE_EMPTY.findall(text)) if "Parameter(" in text else ()
+    # most are filled by a function of torch.nn.init, which is seen without a tree of the file
+    if all(re.search(rf"_\([^\n]*\.{name}\b|\.{name}\.(?:data\.)?\w+_\(", text) for name in names):
+        return {}
     tree = tree_of(text)
     found: dict[int, str] = {}
     for made in ast.walk(tree) if tree is not None else ():

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 from nanlint.finding import Position
 from nanlint.slotted import Data
-from nanlint.source.lex import TOKEN
+from nanlint.source.lex import STRING
 
-CHEAP = re.compile(r"noqa|nanlint:", re.IGNORECASE)
+# what says where comments and statements begin and end
+LAYOUT = re.compile(
+    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)",
+    re.DOTALL,
+)
 # flake8.defaults.NOQA_INLINE_REGEX of flake8 7, with blanks allowed before the colon as ruff does
 NOQA = re.compile(
     r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?", re.IGNORECASE
@@ -44,7 +48,8 @@ class Suppressions:
     """The suppressing comments of a file in order. Never raises, whatever the text holds."""
 
     def __init__(self, text: str) -> None:
-        self.comments: tuple[Suppression, ...] = tuple(_find(text)) if CHEAP.search(text) else ()
+        small = text.lower()
+        self.comments: tuple[Suppression, ...] = tuple(_find(text)) if "noqa" in small or "nanlint:" in small else ()
 
     def covers(self, code: str, name: str, row: int, noqa: bool = True) -> bool:
         """Whether a comment silences the rule in a row; without `noqa`, one of nanlint's own."""
@@ -72,7 +77,7 @@ def _find(text: str) -> list[Suppression]:
             found.append(Suppression(kind, match[0], position, split, first_row, last_row))
         waiting.clear()
 
-    for token in TOKEN.finditer(text):
+    for token in LAYOUT.finditer(text):
         kind = token.lastgroup
         if kind == "comment":
             for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)):
