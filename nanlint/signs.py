@@ -51,7 +51,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "optimizer": (
-        "", (r"optim\.\w*\(", r"SGD\w*\(", r"Ada\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
+        "", (r"optim\.\w*\(", r"SGD\w*\(", r"Adagrad\w*\(", r"Adadelta\w*\(", r"Adafactor\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
     ),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
@@ -67,7 +67,7 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
     "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
-    "cast": ("", (r"\.half\b", r"float16\b", r"autocast\b", r"HalfTensor\b")),
+    "cast": ("", (r"\.half\b", r"float16(?<!bfloat16)\b", r"autocast\b", r"HalfTensor\b")),
     "schedule": ("LambdaLR", (r"LambdaLR\(",)),
     "graph-of-gradient": ("create_graph", (r"norm|dist\(",)),
     "normalize": ("normalize", (r"normalize\(",)),
