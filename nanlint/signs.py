@@ -23,7 +23,10 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
         ),
     ),
-    "add": ("", (r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"[0-9]{8}")),
+    "add": ("", (
+        r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\.99\d[^\n]*bfloat16", r"\.00\d[^\n]*bfloat16",
+        r"[0-9]{8}",
+    )),
     # what cancels without a logarithm, an exponential or a root in it
     "sub": (
         "mean nanmean sum cos cosh",
