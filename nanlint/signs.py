@@ -54,7 +54,11 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "optimizer": (
-        "", (r"optim\.\w*\(", r"SGD\w*\(", r"Adagrad\w*\(", r"Adadelta\w*\(", r"Adafactor\w*\(", r"Adam\w*\(", r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(")
+        "",
+        (
+            r"optim\.\w*\(", r"SGD\w*\(", r"Adagrad\w*\(", r"Adadelta\w*\(", r"Adafactor\w*\(", r"Adam\w*\(",
+            r"RMSprop\w*\(", r"Rprop\w*\(", r"LBFGS\w*\(",
+        ),
     ),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
     "complex-backward": (
