@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from nanlint.facts.evidence import is_told_nothing, is_trained, leaves, zero_is_reached
+from nanlint.facts.fixed import is_fixed
 from nanlint.facts.growth import grows, is_up_to_callers
 from nanlint.facts.precision import is_data, near_zero
 from nanlint.facts.relations import strip_views, zero_with
@@ -13,6 +14,7 @@ from nanlint.facts.underflow import only_underflows
 from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
+from nanlint.ops import TABLE
 from nanlint.slotted import Entity, made_by
 
 if TYPE_CHECKING:
@@ -247,6 +249,16 @@ class Site(Entity):
         """The row of a place, as a message names it."""
         return "" if self.session.wordless else self.session.row(place)
 
+    @property
+    def _is_of_values(self) -> bool:
+        """What is wrong is the numbers of an operand, and not a setting of a training loop."""
+        return bool(self.operands) and (self.op in TABLE or self.op == "empty-reduction")
+
+    @property
+    def _blamed(self) -> Value:
+        """The operand that speaks for the failure: of a division the divisor."""
+        return (self.value("other") if self.op in DIVISIONS else None) or self.input.value
+
     def report(
         self,
         confidence: Confidence,
@@ -267,6 +279,9 @@ class Site(Entity):
         if (self.compared or self.absorbed) and not (self.escaped or self.repaired or self.calls):
             # a nan compares as false and -inf adds nothing: what only decides something does not spread
             confidence = min(confidence, Confidence.POSSIBLE)
+        if confidence is Confidence.LIKELY and self._is_of_values and is_fixed(self.session, self._blamed):
+            # it fails for another setting, or another file
+            confidence = Confidence.POSSIBLE
         nodes = (self.place.node, *(application.place.node for application in covers))
         return Report(confidence, message, place, nodes, related, fixes, defect)
 

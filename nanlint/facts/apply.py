@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast, emptiness, masking, needs, precision, uninitialised
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
+from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import OVERFLOWING
 from nanlint.facts.hazards import carried, hazards_of, slopes_of
 from nanlint.facts.parts import FACTORS, parts
@@ -103,7 +104,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
     elif range_ is not None and not is_integral(dtype):
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     place = frame.place(node)
-    grad = _grad(frame, op, values)
+    grad = False if is_integral(dtype) else _grad(frame, op, values)
     follows = grad is not False and op.name not in STEPS
     emptied = any(v.maybe_empty for v in inputs)
     maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if emptied else (False, None)
@@ -214,6 +215,9 @@ def join(frame: Frame, values: list[Value]) -> Value:
     first = values[0]
     if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
         hazards, slopes = hazards_of(values), slopes_of(values)
+        if any(v.dtype != first.dtype for v in values):
+            # a test of it in one branch
+            first = first.but(dtype=None)
         return (
             first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
         )
@@ -236,7 +240,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
     items = None
     if same_length and first.items is not None:
         items = tuple(join(frame, [v.items[i] for v in flat if v.items]) for i in range(len(first.items)))
-    return Value(
+    joined = Value(
         kind=kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
         range=range_,
         reach=max(v.reach for v in flat if _is_at_end(v, range_)),
@@ -253,6 +257,7 @@ def join(frame: Frame, values: list[Value]) -> Value:
         maybe_empty=any(v.maybe_empty for v in flat),
         tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
+    return made_from(frame.session, joined, flat)
 
 
 def _reason(values: list[Value], whole: Interval | None) -> Reason | None:

@@ -8,8 +8,10 @@ from nanlint.facts import narrow, training
 from nanlint.facts.apply import escape, join, record, repair
 from nanlint.facts.builtin import element_of
 from nanlint.facts.emptiness import is_mask
+from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
+from nanlint.facts.overwritten import overwritten
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE, Interval, at_least
@@ -146,6 +148,7 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
         result = result.but(made_by=Application("masked_fill", operands, frame.place(target)))
     elif _is_diagonal(target, indices):
         result = result.but(made_by=Application("diagonal_scatter", {"input": base, "src": value}, frame.place(target)))
+    result = made_from(frame.session, overwritten(base, result), (base, value))
     rebind(frame, target.value, result)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts import absent, constraints, distributions
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
+from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import ClassRef, Instance, invoke
 from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
@@ -60,7 +61,8 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
 
 
 def _unknown(frame: Frame, base: Value, name: str) -> Value:
-    return frame.session.once(("attr", base.ident, name), lambda ident: Value(ident=ident))
+    session = frame.session
+    return session.once(("attr", base.ident, name), lambda ident: made_from(session, Value(ident=ident), (base,)))
 
 
 def _of_name(frame: Frame, base: str, name: str, node: cst.Node) -> Value:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import apply, join
 from nanlint.facts.attributes import attribute
+from nanlint.facts.fixed import made_from
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE, Interval
@@ -140,13 +141,13 @@ def element_of(frame: Frame, value: Value) -> Value:
             kind="tensor", made_by=value.made_by, dtype="int64", grad=False, maybe_empty=value.maybe_empty
         )
     if value.op in ("unique", "network"):
-        return frame.unknown(kind=value.kind, made_by=value.made_by)
+        return frame.unknown(kind=value.kind, made_by=value.made_by, grad=value.grad)
     if value.kind == "tensor":
         return value.but(
             ident=frame.session.fresh(), alternatives=(),
             made_by=Application("index", {"input": value}, value.made_by.place) if value.made_by else None,
         )  # fmt: skip
-    return frame.unknown()
+    return made_from(frame.session, frame.unknown(), (value,))
 
 
 def math_call(frame: Frame, name: str, positional: Sequence[Operand], node: cst.Node) -> Value:

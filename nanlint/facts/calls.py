@@ -11,9 +11,11 @@ from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
 from nanlint.facts.binding import bind_op, gathered
 from nanlint.facts.classes import instantiate
+from nanlint.facts.fixed import made_from
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.methods import SPECIAL_METHODS, weights_dtype
 from nanlint.facts.modules import construct, output_of_part
+from nanlint.facts.overwritten import overwritten
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, foreign
 from nanlint.facts.value import Application, Module, Operand, Value, literal
 from nanlint.facts.writes import written
@@ -195,11 +197,8 @@ def dotted_call(
         return result.but(grad=False, dtype=None, range=None)
     if numpy and result.kind in ("tensor", "unknown"):
         all_numbers = all(o.value.kind == "number" or o.value.op == "shape" for o in bound.values())
-        result = result.but(
-            grad=False,
-            dtype=result.dtype or "float64",
-            kind="number" if all_numbers and op.parameters[:1] == ("input",) else result.kind,
-        )
+        kind = "number" if all_numbers and op.parameters[:1] == ("input",) else result.kind
+        result = result.but(grad=False, dtype=result.dtype or "float64", kind=kind)
     return result
 
 
@@ -234,6 +233,7 @@ def method_call(
         if value.kind == "unknown" and not tensorial and result.kind == "tensor":
             result = result.but(kind="unknown")
         if name.endswith("_") and not name.endswith("__"):
+            result = overwritten(value, result)
             rebind(frame, base.node, result)
         return result
     return _unresolved(frame, value, name, value, positional, keywords, node)
@@ -277,7 +277,9 @@ def _unresolved(
     asked = name == "parameters" and "cast" in frame.session.listened and receiver.kind in ("module", "instance")
     if asked and (dtype := weights_dtype(receiver)) is not None:
         return frame.unknown(dtype=dtype)
-    return _model_call(frame, callee, positional, keywords, node)
+    result = _model_call(frame, callee, positional, keywords, node)
+    known = receiver.kind != "unknown" or callee is not receiver
+    return result if known else made_from(frame.session, result, (receiver, *(o.value for o in positional)))
 
 
 def _know_model(frame: Frame, value: Value, name: str) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NOT = frozenset({"logical_not", "bitwise_not"})
 EXTREMES = frozenset({"max", "min", "amax", "amin", "median"})
+ELEMENTWISE = frozenset("add sub mul div neg abs square pow sqrt exp log".split())
 MASKING = frozenset({"bitwise_not", "bitwise_and", "bitwise_or", "logical_not", "logical_and", "logical_or"})
 
 
@@ -39,6 +40,22 @@ def known_nonempty(env: Env, value: Value) -> bool:
             return False
         value = inner
     return False
+
+
+def is_empty(env: Env, value: Value, depth: int = 8) -> bool:
+    """A guard has taught that the value has no element: for `arange(n)`, the other branch of `if n > 0`."""
+    marks = env.marks
+    if not marks or value.kind == "number":
+        return False
+    if ("none", value.ident) in marks:
+        return True
+    if depth == 0 or value.made_by is None:
+        return depth > 0 and bool(value.alternatives) and all(is_empty(env, v, depth - 1) for v in value.alternatives)
+    parts = value.made_by.args
+    if value.op == "arange":
+        last = parts.get("start")
+        return last is not None and "end" not in parts and ("none", last.ident) in marks
+    return (value.op in VIEWS or value.op in ELEMENTWISE) and any(is_empty(env, v, depth - 1) for v in parts.values())
 
 
 def selects_some(env: Env, mask: Value) -> bool:

@@ -312,4 +312,8 @@ def is_trained(session: Session, value: Value, depth: int = 7) -> bool:
     """A gradient may be wanted of the value: some part of it is not known to need none."""
     if value.grad is not None or depth == 0 or value.made_by is None:
         return value.grad is not False
-    return any(is_trained(session, part, depth - 1) for part in _tensors(value))
+    parts = list(_tensors(value))
+    if any(part.is_integral for part in parts):
+        # beside indices, what is not known to be a tensor is a number
+        parts = [part for part in parts if part.kind == "tensor" or part.ident in session.tensors]
+    return any(is_trained(session, part, depth - 1) for part in parts)

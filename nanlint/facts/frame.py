@@ -27,8 +27,7 @@ MAX_DEPTH = 2
 MAX_STEPS = 40_000
 MAX_INLINED_STEPS = 300
 MAX_INLINED_ROWS = 60
-MAX_FOLLOWED_ROWS = 12
-MAX_FOLLOWED_STEPS = 200
+MAX_FOLLOWED_ROWS, MAX_FOLLOWED_STEPS = 12, 200
 
 
 class GiveUp(Exception):
@@ -107,6 +106,9 @@ class Session(Entity):
     tensors: set[int] = made_by(default_factory=set)
     models: set[int] = made_by(default_factory=set)
     arguments: dict[int, str] = made_by(default_factory=dict)
+    settings: set[int] = made_by(default_factory=set)
+    read: set[int] = made_by(default_factory=set)
+    origins: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
     interned: dict[Hashable, int] = made_by(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = made_by(default_factory=dict)
     instances: dict[Hashable, dict[str, Value]] = made_by(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast
 from nanlint.facts.apply import escape, join
+from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import (
     MAX_DEPTH,
     MAX_FOLLOWED_ROWS,
@@ -20,7 +21,7 @@ from nanlint.facts.frame import (
 )
 from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.memo import signature, transplant
-from nanlint.facts.parameters import is_setting, parameter_value
+from nanlint.facts.parameters import is_setting, is_tensor, parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
@@ -245,6 +246,8 @@ def home_values(frame: Frame, ref: FunctionRef) -> dict[str, Value]:
             value = parameter_value(frame, parameter, ref.where)
             own = is_private or is_setting(parameter.annotation, ref.where)
             origin = "private" if own else "public"
+            if ref.name == "__init__" and not is_tensor(parameter.annotation, ref.where):
+                frame.session.settings.add(value.ident)
             frame.session.arguments[value.ident] = origin
             if isinstance(value.ref, tuple) and value.ref[0] == "each":
                 frame.session.arguments[value.ref[1].ident] = origin
@@ -267,10 +270,11 @@ def invoke(
     session = frame.session
     too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS or not _is_followed(session, ref)
     if too_much or id(ref.node) in session.running:
-        for operand in (*positional, *keywords.values()):
-            escape(operand.value)
-        written(frame, [operand.value for operand in (*positional, *keywords.values())])
-        return frame.unknown()
+        passed = [operand.value for operand in (*positional, *keywords.values())]
+        for value in passed:
+            escape(value)
+        written(frame, passed)
+        return made_from(session, frame.unknown(), passed)
     values = bind(frame, ref, positional, keywords, starred)
     region = autocast.of_function(frame, ref, frame.autocast)
     key = (id(ref.node), id(ref.closure), frame.no_grad, region, session.sharing, signature(values))

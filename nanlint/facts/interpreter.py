@@ -10,6 +10,7 @@ from nanlint.facts.apply import escape
 from nanlint.facts.classes import class_of_entry
 from nanlint.facts.dtypes import default_dtype
 from nanlint.facts.expressions import EVALUATORS
+from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import Env, Frame, GiveUp, Session
 from nanlint.facts.functions import (
     ClassRef,
@@ -172,6 +173,7 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
                 range=None, reach=Confidence.POSSIBLE, const=ABSENT, made_by=None, because=None, items=None,
                 ident=session.fresh(), alternatives=(), hazards=frozenset(), slopes=frozenset(), ref=None,
             )  # fmt: skip
+            made_from(session, instance.attrs[name], (value,))
             session.attributes[instance.attrs[name].ident] = (owner, name)
         elif value.hazards or value.slopes:
             instance.attrs[name] = value.but(hazards=frozenset(), slopes=frozenset())

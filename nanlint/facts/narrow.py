@@ -6,6 +6,7 @@ import functools
 
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
+from nanlint.facts.dtypes import of_argument
 from nanlint.facts.frame import Env, Frame, narrowed, without_nan
 from nanlint.facts.operators import comparisons
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
@@ -117,6 +118,11 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
 def _joined(frame: Frame, name: str, envs: list[Env]) -> Value:
     """One variable where the paths meet, each of which may have narrowed it in its own way."""
     values = [env.vars[name] for env in envs if name in env.vars]
+    if any(v is not values[0] for v in values):
+        # where it has no element there is nothing to be joined
+        some = [env for env in envs if name in env.vars and not emptiness.is_empty(env, env.vars[name])]
+        if 0 < len(some) < len(values):
+            return _joined(frame, name, some)
     seen = [_seen(env.vars[name], env) for env in envs if name in env.vars]
     same = all(v is values[0] for v in values)
     return values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen)
@@ -156,7 +162,9 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
                     teach(env, arg, truth)
     elif op in NEGATED:
         left, right = condition.arg("input"), condition.arg("other")
-        if left is not None and right is not None:
+        if left is not None and left.op == "dtype" and right is not None:
+            _learn_dtype(env, left, right, (op == "eq") == truth)
+        elif left is not None and right is not None:
             _compare(env, op if truth else NEGATED[op], left, right)
     elif op == "all" and inner is not None:
         if truth:
@@ -188,6 +196,16 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
         if op in VIEWS and inner is not None:
             teach(env, inner, truth)
         _learn(env, condition, NONZERO if truth else ZERO)
+
+
+def _learn_dtype(env: Env, of: Value, name: Value, equal: bool) -> None:
+    """`x.dtype == torch.float16`: the variables that hold the tensor have that dtype."""
+    tensor, dtype = first_arg(of), of_argument(name)
+    if not equal or tensor is None or dtype is None:
+        return
+    for variable, held in env.vars.items():
+        if held.ident == tensor.ident and held.dtype is None:
+            env.vars[variable] = held.but(dtype=dtype)
 
 
 def _ask(value: Value) -> None:
@@ -254,6 +272,8 @@ def _learn(env: Env, value: Value, range_: Interval) -> None:
     inner = first_arg(value)
     if value.range is not None:
         range_ = range_.meet(value.range)
+    if range_.hi <= 0 and (value.kind in ("number", "unknown") or value.op in COUNTS):
+        env.mark("none", inner.ident if inner is not None and value.op in COUNTS else value.ident)
     if inner is None:
         if value.kind == "unknown" and range_.within(NONZERO):
             env.mark("nonempty", value.ident)

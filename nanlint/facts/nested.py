@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import join
 from nanlint.facts.dtypes import complex_of
 from nanlint.facts.value import Value
+from nanlint.facts.written_out import leaves
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
 
 LITERAL = frozenset({"tensor", "as_tensor"})
 MAX_LEAVES = 256
-
-
-def leaves(value: Value) -> Iterator[Value]:
-    """The innermost elements of nested lists."""
-    if value.kind == "tuple" and value.items is not None:
-        for item in value.items:
-            yield from leaves(item)
-    elif value.kind == "tuple" and isinstance(value.ref, tuple) and value.ref and value.ref[0] == "each":
-        yield from leaves(value.ref[1])
-    else:
-        yield value
 
 
 def element(frame: Frame, value: Value) -> Value:

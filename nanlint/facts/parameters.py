@@ -74,6 +74,11 @@ def is_setting(annotation: cst.Annotation | None, unit: Definition | ClassEntry)
     return TENSOR.search(text) is not None and NUMBER.search(TENSOR.sub("", text)) is not None
 
 
+def is_tensor(annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> bool:
+    """The annotation speaks of a tensor; an array or a list that configures an object is no data."""
+    return annotation is not None and "Tensor" in unit.code_of(annotation.annotation)
+
+
 def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | ClassEntry) -> Value:
     """A parameter of which no argument is known. A numeric default gives its range, but decides no branch."""
     value = annotated(frame, parameter.annotation, unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nanlint.facts.dtypes import dtypes_of_parts
+from nanlint.facts.dtypes import dtypes_of_parts, is_integral
 from nanlint.facts.value import Value
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def parts(frame: Frame, op: Op, result: Value) -> Value:
         return Value("tuple", ident=result.ident, ref=("each", result), hazards=result.hazards)
     first, rest = dtypes_of_parts(op, result.dtype)
     later = result.but(range=op.rest, ident=frame.session.fresh(), dtype=rest)
+    if is_integral(rest):
+        later = later.but(grad=False, slopes=frozenset())
     items = [result.but(dtype=first), later]
     if op.name in FACTORS:
         count, values = FACTORS[op.name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from nanlint.facts import written_out
+from nanlint.facts.compared import difference, quotient
 from nanlint.facts.masking import fills
 from nanlint.facts.nonzero import (
     are_shares_of_one,
@@ -14,9 +16,9 @@ from nanlint.facts.nonzero import (
     has_nonzero_rows,
     is_one_where_zero,
     is_unit,
-    number_of,
     sum_of_scaled,
 )
+from nanlint.facts.peaks import is_along, peak
 from nanlint.facts.probabilities import mixed
 from nanlint.facts.relations import (
     EPS,
@@ -27,6 +29,7 @@ from nanlint.facts.relations import (
     first_arg,
     is_at_most,
     is_shifted_by_max,
+    is_square,
     reduction_of,
     same,
     strip_views,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.ops.op import Op
 
+WINDOWS = frozenset({"hann_window"})
 Refined = tuple[Interval | None, Confidence]
 
 # what gives either sign for sure, so that a small number added to it guards nothing
@@ -69,31 +73,12 @@ def refine(
         return _add(frame, values, range_, reach)
     rule = RELATIONS.get(op.name)
     found = rule(values, range_, reach) if rule else None
-    return _compared(frame, values, range_, reach, found) if op.name == "sub" and frame.env.relations else found
-
-
-def _compared(
-    frame: Frame, values: Mapping[str, Value], range_: Interval | None, reach: Confidence, found: Refined | None
-) -> Refined | None:
-    """`a - b` behind a test that `a > b`, or that they differ."""
-    left, right = values.get("input"), values.get("other")
-    if left is None or right is None:
-        return found
+    if op.reduces and found is None and (known := written_out.reduction(op.name, values)) is not None:
+        return known, Confidence.CERTAIN
     relations = frame.env.relations
-    apart = (
-        ("ne", left.ident, right.ident) in relations
-        or ("is not", strip_views(number_of(right)).ident, left.number) in relations
-        or ("is not", strip_views(number_of(left)).ident, right.number) in relations
-    )
-    taught = (
-        FINITE_POSITIVE if ("gt", left.ident, right.ident) in relations
-        else -FINITE_POSITIVE if ("gt", right.ident, left.ident) in relations
-        else NONZERO if apart else None
-    )  # fmt: skip
-    if taught is None:
-        return found
-    range_, reach = found or (range_, reach)
-    return (taught if range_ is None else range_.meet(taught)), reach
+    if op.name == "div" and found is None and relations:
+        return quotient(relations, values, range_, reach)
+    return difference(relations, values, range_, reach, found) if op.name == "sub" and relations else found
 
 
 def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
@@ -284,6 +269,10 @@ def _sum(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         wanted, summed = value.arg("dim"), values.get("dim")
         if wanted is not None and summed is not None and wanted.number is not None and wanted.number == summed.number:
             return Interval(0.99, 1.01), Confidence.LIKELY
+    if value.op in ("exp", "eq", "where") and (found := peak(value)) is not None and is_along(found, values.get("dim")):
+        return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
+    if value.op in WINDOWS or (is_square(value) and (first_arg(value) or value).op in WINDOWS):
+        return FINITE_POSITIVE, Confidence.LIKELY
     least = sum_of_scaled(value, values.get("dim"))
     return (least.meet(FINITE_POSITIVE), Confidence.LIKELY) if least is not None else None
 

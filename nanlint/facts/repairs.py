@@ -13,10 +13,11 @@ from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
 from nanlint.facts.frame import narrowed, tested
 from nanlint.facts.narrow import teach
-from nanlint.facts.relations import elements, is_test_of
+from nanlint.facts.relations import elements, is_test_of, strip_views
+from nanlint.facts.under import under
 from nanlint.facts.value import Operand, Value
 from nanlint.finding import Confidence
-from nanlint.interval import EMPTY, FINITE, POSITIVE, Interval
+from nanlint.interval import EMPTY, FINITE, POSITIVE, ZERO, Interval
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Env, Frame
@@ -27,6 +28,7 @@ ONLY_INFINITE = frozenset({"log", "log2", "log10", "log1p", "reciprocal", "rsqrt
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq, "ne": operator.ne,
 }  # fmt: skip
+TESTS = frozenset(COMPARISONS) | {"logical_and", "bitwise_and", "logical_not", "bitwise_not"}
 Repair = Callable[["Frame", Mapping[str, Operand], Value, "cst.Node"], Value]
 
 
@@ -46,6 +48,8 @@ def _branch(frame: Frame, condition: Value | None, value: Value, truth: bool, no
             learned = env.facts[value.ident]
             nowhere = value.range is not None and value.range.meet(learned).empty
             value = value.but(range=EMPTY) if nowhere else narrowed(value, learned)
+        else:
+            value = under(frame, env, value, node)
         value = tested(env, value)
     if value.hazards:
         value = repair(frame, value, node, mask=condition)
@@ -129,6 +133,22 @@ def _where(frame: Frame, operands: Mapping[str, Operand], result: Value, node: c
     return chosen.but(hazards=both) if both else chosen
 
 
+def _masked(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
+    """A product with a mask: what is left has what the mask tests for, the rest is 0."""
+    sides = (operands.get("input"), operands.get("other"))
+    for mask, kept in (sides, sides[::-1]):
+        condition = strip_views(mask.value) if mask is not None else None
+        if condition is None or kept is None or condition.op not in TESTS or kept.value.kind == "number":
+            continue
+        env = frame.env.copy()
+        teach(env, condition, True)
+        left = under(frame, env, kept.value, node)
+        if left is not kept.value and left.range is not None:
+            range_ = left.range.join(ZERO)
+            return result.but(range=range_ if result.range is None else result.range.meet(range_), reach=left.reach)
+    return result
+
+
 def _masked_fill(frame: Frame, operands: Mapping[str, Operand], result: Value, node: cst.Node) -> Value:
     mask, value = operands.get("mask"), operands.get("value")
     base = next(iter(operands.values()))
@@ -191,6 +211,6 @@ def _places(frame: Frame, operands: Mapping[str, Operand], result: Value, node: 
 TABLE: dict[str, Repair] = {
     "where": _where, "masked_fill": _masked_fill, "clamp": _limit, "clamp_min": _limit, "clamp_max": _limit,
     "nan_to_num": _clean, "nanmean": _clean, "nansum": _clean, "masked_select": _select, "maximum": _limit,
-    "nonzero": _places,
+    "nonzero": _places, "mul": _masked,
 }  # fmt: skip
 REPAIRS.update(TABLE)

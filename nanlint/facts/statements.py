@@ -15,6 +15,7 @@ from nanlint.facts.functions import ClassRef, FunctionRef, make_function
 from nanlint.facts.lookup import class_value, dotted
 from nanlint.facts.loops import run_loop
 from nanlint.facts.operators import AUGMENTED, binary
+from nanlint.facts.overwritten import overwritten
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
 from nanlint.source import nodes as cst
@@ -83,7 +84,7 @@ def _aug_assign(frame: Frame, node: cst.AugAssign) -> bool:
                 base.but(range=None, ident=frame.session.fresh(), made_by=None, alternatives=()),
             )
     else:
-        assign(frame, node.target, result)
+        assign(frame, node.target, overwritten(left.value, result))
     return True
 
 

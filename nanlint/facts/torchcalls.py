@@ -10,6 +10,7 @@ from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.constraints import bounded, clamp_probs, independent
 from nanlint.facts.dtypes import dtype_name
+from nanlint.facts.fixed import READERS, made_from
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.modules import construct
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
@@ -245,4 +246,7 @@ def foreign(
         return construct(frame, name, None, positional, keywords)
     if name.startswith("torch.") and last[:1].islower() and name.count(".") <= 3:
         return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
-    return frame.unknown()
+    result = made_from(frame.session, frame.unknown(), (o.value for o in (*positional, *keywords.values())))
+    if READERS.match(last):
+        frame.session.read.add(result.ident)
+    return result

@@ -86,6 +86,7 @@ OPS: tuple[Op, ...] = (
     op("copy_", "M", join("src"), "input src"),
     op("fill_", "M", join("value"), "input value"),
     op("fill", "T", join("value"), "input value"),
+    op("fill_diagonal_", "M", join("input", "fill_value"), "input fill_value"),
     op("zero_", "M", lambda call: UNIT.meet(-UNIT), "input"),
     op("index_fill", "TMI", join("input", "value"), "input dim index value"),
     op("scatter", "TMI", join("input", "src"), "input dim index src"),
