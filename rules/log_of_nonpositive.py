@@ -1,20 +1,23 @@
 from collections.abc import Iterator
 
 from nanlint.api import (
+    ABOVE_MINUS_ONE,
     COMPARISONS,
+    INF,
     NONZERO,
     POSITIVE,
     POSSIBLE,
     Report,
     Site,
     complement_of,
+    first_arg,
     rule,
     strip_views,
     unguarded,
 )
 
 
-@rule("NAN101", at="log log2 log10", kind="domain", over="exp-overflow")
+@rule("NAN101", at="log log2 log10 log1p", kind="domain", over="exp-overflow")
 def log_of_nonpositive(site: Site) -> Iterator[Report]:
     """
     Logarithm of a value that can be zero or negative.
@@ -53,9 +56,13 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most.
+    A value of which nothing is known, not even that it is a tensor, gives a `possible` finding at most, and so does
+    `log1p` of what is not bounded, negated or a difference.
     """
     x = site.input
+    if site.op == "log1p":
+        yield from _log1p(site)
+        return
     confidence = site.doubt(x.value, POSITIVE)
     if confidence is None or site.is_repaired:
         return
@@ -80,4 +87,21 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
         # an exponential that is taken from 1 leaves the domain long before it overflows
         covers=(taken.made_by,) if taken is not None and taken.op == "exp" and taken.made_by is not None else (),
         fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
+    )
+
+
+def _log1p(site: Site) -> Iterator[Report]:
+    """Who writes `log1p(x)` says that x is near 0; `log1p(-p)` is the logarithm of a complement."""
+    x = site.input
+    confidence = site.doubt(x.value, ABOVE_MINUS_ONE)
+    if confidence is None or site.is_repaired or x.value.is_complex:
+        return
+    made, range_ = strip_views(x.value), x.value.range
+    if made.op not in ("neg", "sub") and (range_ is None or range_.lo == -INF):
+        confidence = POSSIBLE
+    lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
+    of = first_arg(made) if made.op == "neg" else None
+    keep = "what is negated to a little below 1" if of is not None else "it to a little above -1"
+    yield site.report(
+        confidence, f"`log1p` is -inf at -1 and nan below, and `{site.show(x)}` {lies}: clamp {keep}", at=x
     )

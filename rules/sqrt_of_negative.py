@@ -47,10 +47,10 @@ def sqrt_of_negative(site: Site) -> Iterator[Report]:
     if site.op == "pow":
         exponent = site.value("exponent")
         power = exponent.number if exponent is not None else None
-        if power is None or power == int(power):
+        if exponent is None or (power == int(power) if power is not None else not site.unmet):
             return
-        what = f"the power {power:.4g}"
-        divides = power < 0
+        what = f"the power {power:.4g}" if power is not None else "a power that is trained"
+        divides = power is not None and power < 0
     else:
         what = f"`{site.op}`"
         divides = site.op == "rsqrt"

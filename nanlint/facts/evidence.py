@@ -42,7 +42,7 @@ AFFINE = frozenset(
 MADE = NOISE | frozenset("tensor zeros ones full eye parameter".split())
 LINEAR = VIEWS | frozenset("matmul mm addmm add sub mul div neg linear".split())
 # zero exactly where the operand is
-ODD = PICKS | frozenset("neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish fft stft".split())
+ODD = PICKS | frozenset("prod cumprod neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish fft stft".split())
 # zero where nothing is added to the zeros of the first operand
 SCATTERS = frozenset({"scatter_add", "index_add", "scatter_reduce"})
 # negative where the operand is
@@ -179,10 +179,10 @@ def can_be_negative(session: Session, value: Value, depth: int = DEPTH) -> bool:
     if _is_part_of_argument(session, value):
         return False
     first = first_arg(value)
-    if first is not None and (op in RISING or op == "neg" or _is_odd_power(value)):
+    if first is not None and (op in RISING or op in ("neg", "prod", "cumprod") or _is_odd_power(value)):
         # of a negated quantity it is as much at its author's word which sign it has
         return can_be_negative(session, first, depth - 1)
-    return (op == "add" or op in JOINS | PRODUCTS) and any(
+    return (op in ("add", "addmm", "baddbmm") or op in JOINS | PRODUCTS) and any(
         can_be_negative(session, part, depth - 1) for part in _tensors(value)
     )
 

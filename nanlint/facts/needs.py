@@ -32,6 +32,9 @@ def _of_power(values: Mapping[str, Value]) -> tuple[Need, ...]:
     """What a known exponent needs of the base: `1 / x` for a negative one, a root for a fractional one."""
     exponent = values.get("exponent")
     p = exponent.number if exponent is not None else None
+    if exponent is not None and p is None and exponent.kind == "tensor" and exponent.grad is True:
+        # one that is trained is no whole number
+        return OF_POWERS["sqrt"]
     if p is None or (p >= 0 and p == int(p)):
         return ()
     if p == int(p):
