@@ -29,6 +29,8 @@ LAYERS = frozenset(
 # hazards beside -inf alone
 MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
 MASKS = ("masked_fill", "finfo", "_mask")
+# scores and a mask that are added where they are used
+MASK_ADDED = re.compile(r"softmax\((?:\w+=)?\w+ ?\+ ?\w+[,)]|\(\w+ ?\+ ?\w+\)\.(?:log_)?softmax\(")
 # the first letters stand in front of what has to be before them: text is searched for them alone, which is fast
 INFINITIES = tuple(re.compile(rf"{inf}(?<=\b{inf})(?:ty|inity)?\b") for inf in ("inf", "Inf"))
 # hazards in half precision alone, or with an eps of 0, which have signs of their own
@@ -121,7 +123,8 @@ def _patterns(site: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
 
 
 def _masks(text: str) -> bool:
-    return any(word in text for word in MASKS) or any(infinity.search(text) for infinity in INFINITIES)
+    words = any(word in text for word in MASKS) or any(infinity.search(text) for infinity in INFINITIES)
+    return words or ("softmax" in text and MASK_ADDED.search(text) is not None)
 
 
 def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bool:

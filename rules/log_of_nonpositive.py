@@ -97,7 +97,8 @@ def _log1p(site: Site) -> Iterator[Report]:
     if confidence is None or site.is_repaired or x.value.is_complex:
         return
     made, range_ = strip_views(x.value), x.value.range
-    if made.op not in ("neg", "sub") and (range_ is None or range_.lo == -INF):
+    unbounded = range_ is None or range_.lo == -INF
+    if unbounded and (made.op not in ("neg", "sub") or not site.is_data(x.value)):
         confidence = POSSIBLE
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
     of = first_arg(made) if made.op == "neg" else None

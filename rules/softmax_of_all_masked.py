@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 from nanlint.api import (
     CERTAIN,
+    LIKELY,
     POSSIBLE,
     Fill,
     Report,
@@ -62,7 +63,8 @@ def softmax_of_all_masked(site: Site) -> Iterator[Report]:
     ## Known limits
 
     Which dimension a mask covers is not looked at. A mask that is compared with lengths, or that comes from another
-    file, gives a `possible` finding, and so does an argument that is added to the logits; causal masks are silent.
+    file, gives a `possible` finding, and so does an argument that is added to scores which are computed; causal masks
+    are silent.
     """
     if site.op == "multi_head_attention":
         yield from _attention(site)
@@ -113,8 +115,20 @@ def _unknown(site: Site, logits: Value) -> Iterator[Report]:
         return
     why = "two masks with the lowest finite number add up to -inf" if twice else "an argument can hold it"
     yield site.report(
-        POSSIBLE, f"{_what(site)} `{site.show(site.input)}` is {_gives(site)} where a whole row is -inf, and {why}"
+        LIKELY if not twice and _is_given_mask(site, logits) else POSSIBLE,
+        f"{_what(site)} `{site.show(site.input)}` is {_gives(site)} where a whole row is -inf, and {why}",
+        at=site.place,
     )
+
+
+def _is_given_mask(site: Site, logits: Value) -> bool:
+    """Scores and what is added to them are both passed in, so that is their mask; of actions, what is not legal."""
+    if site.is_private:
+        return False
+    made = strip_views(logits)
+    if made.op == "add" and site.op in ("softmax", "log_softmax"):
+        return all(_holds_argument(site, part, 0, True) for part in (made.arg("input"), made.arg("other")) if part)
+    return site.op in DISTRIBUTIONS and _holds_argument(site, made, 0, True)
 
 
 SUMMED = frozenset({"logsumexp", "exp"}) | DISTRIBUTIONS

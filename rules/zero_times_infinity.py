@@ -66,8 +66,13 @@ def zero_times_infinity(site: Site) -> Iterator[Report]:
     if left is None or right is None or {left.value.kind, right.value.kind} <= {"number"}:
         return
     if any(_is_entropy(x.value, p.value) for x, p in ((left, right), (right, left))):
+        sides = (strip_views(left.value), strip_views(right.value))
+        logits = next((first_arg(v) for v in sides if v.op == "log_softmax"), None)
+        # whoever computes an entropy from logits that were passed in is given what a mask has made of them
+        bare = strip_views(logits) if logits is not None else None
+        given = bare is not None and bare.kind == "tensor" and bare.made_by is None and site.is_data(bare)
         yield site.report(
-            POSSIBLE,
+            LIKELY if given and not site.is_private else POSSIBLE,
             f"`{site.show(left)}` times `{site.show(right)}` is 0 * -inf = nan where a logit is -inf: mask with a "
             "large finite number",
             at=site.place,

@@ -42,7 +42,9 @@ AFFINE = frozenset(
 MADE = NOISE | frozenset("tensor zeros ones full eye parameter".split())
 LINEAR = VIEWS | frozenset("matmul mm addmm add sub mul div neg linear".split())
 # zero exactly where the operand is
-ODD = PICKS | frozenset("prod cumprod neg abs sqrt square pow leaky_relu prelu elu celu selu gelu silu mish fft stft".split())
+ODD = PICKS | frozenset(
+    "neg abs sqrt square pow prod cumprod leaky_relu prelu elu celu selu gelu silu mish fft stft".split()
+)
 # zero where nothing is added to the zeros of the first operand
 SCATTERS = frozenset({"scatter_add", "index_add", "scatter_reduce"})
 # negative where the operand is
