@@ -122,13 +122,11 @@ def _unknown(site: Site, logits: Value) -> Iterator[Report]:
 
 
 def _is_given_mask(site: Site, logits: Value) -> bool:
-    """Scores and what is added to them are both passed in, so that is their mask; of actions, what is not legal."""
-    if site.is_private:
-        return False
+    """Scores and what is added to them are both passed in: what is added is their mask."""
     made = strip_views(logits)
-    if made.op == "add" and site.op in ("softmax", "log_softmax"):
-        return all(_holds_argument(site, part, 0, True) for part in (made.arg("input"), made.arg("other")) if part)
-    return site.op in DISTRIBUTIONS and _holds_argument(site, made, 0, True)
+    if site.is_private or made.op != "add" or site.op not in ("softmax", "log_softmax"):
+        return False
+    return all(_holds_argument(site, part, 0, True) for part in (made.arg("input"), made.arg("other")) if part)
 
 
 SUMMED = frozenset({"logsumexp", "exp"}) | DISTRIBUTIONS
