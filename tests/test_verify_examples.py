@@ -152,6 +152,57 @@ def test_a_test_of_the_package_makes_the_object_and_its_state(judge: Judge, tmp_
     assert [line.split(" = ")[0] for line in verdict.witness] == ["x"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        """
+        @pytest.mark.parametrize("size", [3, 4])
+        @pytest.mark.parametrize(("scale", "shift"), [pytest.param(2, 1, id="two"), (3, 1)])
+        def test_loss(size, scale, shift):
+            coder = Coder(lambda x: (x, scale * x + shift))
+            x = torch.rand(size, 2)
+            coder.encode(x)
+            assert coder.loss() > 0
+        """,
+        """
+        @pytest.fixture
+        def size():
+            return 3
+
+
+        @pytest.fixture()
+        def x(size):
+            yield torch.rand(size, 2)
+
+
+        def test_loss(x):
+            coder = Coder(lambda x: (x, x + 1))
+            coder.encode(x)
+            assert coder.loss() > 0
+        """,
+        """
+        class TestCoder:
+            def setup_method(self):
+                self.coder = Coder(lambda x: (x, x + 1))
+
+            @pytest.mark.parametrize("x", [torch.rand(3, 2)])
+            def test_loss(self, x):
+                self.coder.encode(x)
+                assert self.coder.loss() > 0
+        """,
+    ],
+)
+def test_a_test_is_given_what_pytest_gives_it(judge: Judge, tmp_path: Path, body: str) -> None:
+    path = written(tmp_path / "parcel" / "coder.py", STATEFUL)
+    written(path.parent / "__init__.py", "")
+    head = "import pytest\nimport torch\n\nfrom parcel.coder import Coder\n\n\n"
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_coder.py").write_text(head + textwrap.dedent(body), encoding="utf-8")
+    verdict = judge(path)
+    assert verdict.status == "confirmed", verdict.text
+    assert verdict.text.endswith("(in a test of test_coder.py)")
+
+
 def test_the_own_examples_come_first(tmp_path: Path) -> None:
     text = '"""\n>>> f(0)\n"""\n\n\ndef f(x):\n    """\n    >>> f(1)\n    """\n\n\n'
     text += 'def g():\n    """\n    >>> g() + f(2)\n    """\n'

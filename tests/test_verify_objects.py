@@ -175,3 +175,57 @@ def test_cheap_choices_come_first() -> None:
     assert sorted(found) == sorted(itertools.product(range(3), range(3), range(2)))
     prices = [sum(each[index] for each, index in zip(costs, choice, strict=True)) for choice in found]
     assert prices == sorted(prices)
+
+
+MODES = """
+    import enum
+
+
+    class Mode(enum.Enum):
+        PLAIN = "plain"
+        LOG = "log"
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODES
+        + "    def f(x, mode: Mode | str = Mode.PLAIN):\n"
+        + "        if mode == Mode.LOG:\n            return x.log()  # bad\n",
+        """
+    def f(points, lens):
+        if lens.shape[-1] not in (4, 11):
+            raise ValueError("unknown lens")
+        tilted = lens.shape[-1] == 11
+        if tilted:
+            return points / lens.sum()  # bad
+        return points
+    """,
+        """
+    class Head(nn.Module):
+        def __init__(self, dim: int, heads: int = 8):
+            super().__init__()
+            assert dim % heads == 0, "dim should be divisible by heads"
+            self.scale = (dim // heads // 2) ** -0.5
+            self.query = nn.Linear(dim, dim)
+
+        def forward(self, x):
+            return x.log() * self.query(x)  # bad
+    """,
+        """
+    class Stem(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(7, 2, 3)
+
+        def forward(self, x):
+            return self.first(x).mean() + x.log()  # bad
+    """,
+    ],
+)
+def test_sizes_and_choices_that_the_code_asks_for_are_given(judge: Judge, text: str) -> None:
+    verdict = judge(text)
+    assert verdict.status == "confirmed", verdict.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import inspect
 import re
 from typing import Any
@@ -83,6 +84,8 @@ def of_annotation(annotation: str) -> list[Spec]:
     ):  # fmt: skip
         if re.search(rf"\b({word})\b", annotation):
             found += map(plain, values)
+    if re.search(r"\bdtype\b", annotation):
+        found += [Written("torch.float32"), Written("torch.int64")]
     return found
 
 
@@ -109,7 +112,9 @@ def docstring_entries(doc: str, name: str) -> list[str]:
 def of_default(default: Any, annotation: str, compared: list[Any]) -> list[Spec]:
     """Other values than the default of a parameter, among them those that the body compares it with."""
     found: list[Spec] = [plain(value) for value in compared]
-    if isinstance(default, bool):
+    if isinstance(default, enum.Enum):
+        found += members(type(default))
+    elif isinstance(default, bool):
         found.append(plain(not default))
     elif isinstance(default, (int, float)):
         found += [plain(type(default)(value)) for value in (1, 2, 0.5, 0.1) if value != default]
@@ -124,6 +129,12 @@ def of_default(default: Any, annotation: str, compared: list[Any]) -> list[Spec]
         if not annotation:
             found += [plain(0.5), plain(True), plain(2)]
     return found
+
+
+def members(kind: type) -> list[Spec]:
+    """The members of an enumeration; none of any other class."""
+    where = f'importlib.import_module("{kind.__module__}").{kind.__qualname__}'
+    return [Written(f"{where}.{name}") for name in kind.__members__] if issubclass(kind, enum.Enum) else []
 
 
 def compared_with(node: ast.AST, name: str) -> list[Any]:

@@ -50,7 +50,8 @@ def candidates(parameter: inspect.Parameter, node: ast.AST | None, doc: str) -> 
         dtype = used.dtype or (tensors[0].dtype if tensors else "float")
         hints = [*(_used_as(used) if not annotation else []), *of_docstring(doc, parameter.name, dtype)]
         hints += _of_usage(used)
-        found = [*hints, *(tensors if annotation else named), *noted, *_any_tensor()]
+        sized = [TensorSpec(dtype, ("N", size)) for size in dict.fromkeys(used.last_sizes)]
+        found = [*hints, *(tensors if annotation else named), *noted, *sized, *_any_tensor()]
         found += [] if annotation else _anything()
     if node is not None and not annotation:
         found += [plain(value) for value in compared_with(node, parameter.name)]

@@ -18,10 +18,11 @@ from typing import Any
 from torch import nn
 
 from nanlint.verify import tree
+from nanlint.verify.arguments.annotations import members
 from nanlint.verify.arguments.candidates import Candidates, candidates
 from nanlint.verify.arguments.classes import annotated
 from nanlint.verify.arguments.guards import guards
-from nanlint.verify.arguments.specs import SIZES, Object, Spec
+from nanlint.verify.arguments.specs import SIZES, Object, Spec, Written
 from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.target import MOST_CLASSES, Target, classes_of, concrete, parameters, reason
 
@@ -86,7 +87,9 @@ def _allowed(
     found = {each.name: candidates(each, node, doc) for each in known}
     kinds = annotated(function) if nested else {}
     for name in found.keys() & kinds.keys():
-        made = [each for kind in kinds[name] for each in objects(kind)]
+        made: list[Spec] = []
+        for kind in kinds[name]:
+            made += members(kind) or objects(kind)
         required = found[name][:1] != [None]
         found[name] = [*made, *found[name]] if required else [None, *made, *found[name][1:]]
     return found
@@ -112,7 +115,7 @@ def _choices(kind: type, asked: set[str], *, nested: bool) -> Iterator[dict[str,
     """Arguments of a constructor, the plainest first; those that are left out are not in them."""
     doc, node = inspect.getdoc(kind) or "", _source(kind)
     every = _allowed(parameters(kind), node, doc, kind, nested=nested)
-    few = {name: specs[:_COMBINED] for name, specs in every.items()}
+    few = {name: sorted(specs, key=_is_axis)[:_COMBINED] for name, specs in every.items()}
     costs = [_costs(len(specs), specs[0] is None and name not in asked) for name, specs in few.items()]
     for choice in itertools.islice(cheapest(costs), _TRIES):
         picked = {name: specs[i] for (name, specs), i in zip(few.items(), choice, strict=True)}
@@ -132,6 +135,11 @@ def _called(kind: type, arguments: dict[str, Any]) -> Any:
         if isinstance(value, nn.Module):
             value.train()
         return value
+
+
+def _is_axis(spec: Spec | None) -> bool:
+    """A number that an object keeps is a width rather than an axis."""
+    return isinstance(spec, Written) and spec.text in ("-1", "0")
 
 
 def _costs(number: int, may_be_left_out: bool) -> list[int]:

@@ -30,9 +30,18 @@ def rank(message: str) -> int | None:
 
 
 def last_size(message: str) -> int | None:
-    """The size that the last axis has to have: "rightmost dim 3", "last dimension must be 4", "shape (*, 2)"."""
-    spelled = r"\b(?:rightmost|last) (?:size|dim\w*|axis)[a-z= ]{0,12}(\d+)|\((?:\*|\.\.\.|N|B), ?(\d+)\)"
+    """The size that the last axis has to have: "rightmost dim 3", "last dimension must be 4", "shape (*, 2)", and what
+    torch says of the inputs of linear, recurrent and normalizing layers.
+    """
+    spelled = r"\b(?:rightmost|last) (?:size|dim\w*|axis)[a-z= ]{0,12}(\d+)|[(\[](?:\*|\.\.\.|N|B), ?(\d+)[)\]]"
+    spelled += r"|cannot be multiplied \(\d+x\d+ and (\d+)x|input_size\. Expected (\d+)"
     found = re.search(spelled, message, re.IGNORECASE)
+    return int(next(filter(None, found.groups()))) if found else None
+
+
+def channels(message: str) -> int | None:
+    """The size of the second axis that a convolution asks for."""
+    found = re.search(r"to have (\d+) channels|expected input with (\d+) channels", message)
     return int(found[1] or found[2]) if found else None
 
 

@@ -12,7 +12,7 @@ from nanlint.verify import tree
 from nanlint.verify.arguments import messages
 from nanlint.verify.arguments.guards import guards
 from nanlint.verify.arguments.instances import Instance, Instances, allowed, flipped, prepared
-from nanlint.verify.arguments.specs import LADDER, SIZES, Dims, Keyed, Spec, TensorSpec, floats, plain
+from nanlint.verify.arguments.specs import LADDER, LONGEST_AXIS, SIZES, Dims, Keyed, Spec, TensorSpec, floats, plain
 from nanlint.verify.calling import copied, limited, reset
 from nanlint.verify.coverage import lines_run
 from nanlint.verify.isolate.confine import Refused
@@ -23,7 +23,6 @@ _CALL_S = 2.0
 _TRIES = 250
 _TRIES_PER_INSTANCE = 80
 _PAIRED = 9
-LONGEST_AXIS = 1000
 
 Choice = dict[str, int]
 
@@ -112,10 +111,13 @@ class _Search:
         self.allowed = allowed(target)
         self.tries = 0
         self.wants_gradient = False
+        self._asked = guards(target.node, target.place.rows)
         self._target, self._instance, self._dims = target, instance, dims
         self._until, self._budget = until, budget
         self._seen: set[tuple[int, ...]] = set()
         self._best: _Try | None = None
+        self._last: _Try | None = None
+        self._told: set[str] = set()
 
     def run(self) -> _Try | None:
         self._attempt(dict.fromkeys(self.allowed, 0))
@@ -124,12 +126,20 @@ class _Search:
             improved = False
             assert self._best is not None
             for choice in self._moves(self._best):
-                if self._attempt(choice):
+                if self._attempt(choice) or self._follow():
                     improved = True
                     break
                 if self._done():
                     break
         return self._best
+
+    def _follow(self) -> bool:
+        """Whether a shape that the last call asked for, and none before it, is better than all before."""
+        message = str(self._last.error or "") if self._last else ""
+        if self._last is None or message in self._told:
+            return False
+        self._told.add(message)
+        return any(self._attempt(choice) for choice in self._asked_shapes(self._last, list(self.allowed)))
 
     def others(self) -> Iterator[dict[str, Any]]:
         """Arguments of other shapes with which the line runs too; all tensors have the same one."""
@@ -157,6 +167,7 @@ class _Search:
         if not self.wants_gradient and messages.asks_for_gradient(str(this.error or "")):
             self.wants_gradient = True
             this = self._called(choice)
+        self._last = this
         if self._best is None or this.score > self._best.score:
             self._best = this
             return True
@@ -191,9 +202,9 @@ class _Search:
 
     def _moves(self, best: _Try) -> Iterator[Choice]:
         message = str(best.error or "")
-        order = messages.named(message, list(self.allowed))
+        order = messages.named(message, sorted(self.allowed, key=lambda name: name not in self._asked))
         yield from self._keys(best, order)
-        yield from self._of_last_size(best, messages.last_size(message), order)
+        yield from self._asked_shapes(best, order)
         yield from self._asked_for(best, message, order)
         yield from self._shared_shapes(best)
         for name in order:
@@ -217,14 +228,20 @@ class _Search:
                 self.allowed[name].append(Keyed((*items, (key, value))))
                 yield {**best.choice, name: len(self.allowed[name]) - 1}
 
-    def _of_last_size(self, best: _Try, size: int | None, order: list[str]) -> Iterator[Choice]:
-        """Tensors whose last axis has the size that the message asks for."""
-        if size is None or size > LONGEST_AXIS:
+    def _asked_shapes(self, best: _Try, order: list[str]) -> Iterator[Choice]:
+        message = str(best.error or "")
+        size, channels = messages.last_size(message), messages.channels(message)
+        yield from self._of_shapes(best, [(size,), ("N", size), ("N", "C", size)] if size else [], order)
+        yield from self._of_shapes(best, [("N", channels, "H", "W"), ("N", channels, "T")] if channels else [], order)
+
+    def _of_shapes(self, best: _Try, shapes: list[tuple[str | int, ...]], order: list[str]) -> Iterator[Choice]:
+        """Tensors of shapes that the message asks for."""
+        if any(isinstance(size, int) and size > LONGEST_AXIS for shape in shapes for size in shape):
             return
         for name in order:
             specs = self.allowed[name]
             if any(isinstance(spec, TensorSpec) for spec in specs):
-                for shape in ((size,), ("N", size), ("N", "C", size)):
+                for shape in shapes:
                     if (spec := floats(*shape)) not in specs:
                         specs.append(spec)
                     yield {**best.choice, name: specs.index(spec)}

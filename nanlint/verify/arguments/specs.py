@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,8 @@ LADDER: tuple[tuple[str | int, ...], ...] = (
     ("N", "H", "W"), ("C", "H", "W"), ("N", "C", "S", "H", "W"), ("N", 1), (1, "N"), ("N", 2), (2,), ("C",),
     (1, 1, 3, 3), (3, 3),
 )  # fmt: skip
+# No axis is made longer for what a message or a comparison asks for.
+LONGEST_AXIS = 1000
 OF_RANK = {0: (), 1: ("N",), 2: ("N", "C"), 3: ("N", "C", "T"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "S", "H", "W")}
 
 
@@ -62,12 +65,12 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A value that has a short spelling in Python, with `torch` imported."""
+    """A value that has a short spelling in Python, with `importlib` and `torch` imported."""
 
     text: str
 
     def make(self, dims: Dims) -> Any:
-        return eval(self.text, {"torch": torch})  # noqa: S307 (our own text, in a child that runs the user's code)
+        return eval(self.text, {"importlib": importlib, "torch": torch})  # noqa: S307 (our own text, in a child that runs the user's code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch.nn import functional
 
-from nanlint.verify.arguments.specs import Dtype
+from nanlint.verify.arguments.specs import LONGEST_AXIS, Dtype
 
 _INDEX_TAKERS = {
     "one_hot", "index_select", "gather", "scatter_", "scatter", "bincount", "index_add_", "scatter_add_", "nll_loss",
@@ -27,7 +27,7 @@ _LOSSES = re.compile("cross_entropy|nll|margin|hinge")
 @dataclass(slots=True)
 class Usage:
     """`rank` is exact, `least_rank` a bound; `kind` is what it is used as, if not a tensor, `length` of a
-    sequence, `keys` of a dict.
+    sequence, `keys` of a dict. `last_sizes` are those that its last axis is compared with.
     """
 
     rank: int | None = None
@@ -36,6 +36,7 @@ class Usage:
     kind: Literal["", "sequence", "dict", "function", "int"] = ""
     length: int = 3
     keys: list[str] = field(default_factory=list)
+    last_sizes: list[int] = field(default_factory=list)
 
 
 def usage(node: ast.AST, name: str) -> Usage:
@@ -45,6 +46,7 @@ def usage(node: ast.AST, name: str) -> Usage:
             _unpacked(each, name, found)
         elif isinstance(each, ast.Compare):
             _rank_compared(each, name, found)
+            _last_size_compared(each, name, found)
         elif isinstance(each, ast.Subscript):
             _subscripted(each, name, found)
         elif isinstance(each, ast.Call):
@@ -119,6 +121,16 @@ def _rank_compared(node: ast.Compare, name: str, found: Usage) -> None:
     )
     if is_dim and found.rank is None:
         found.rank = value.value
+
+
+def _last_size_compared(node: ast.Compare, name: str, found: Usage) -> None:
+    """`x.shape[-1] == 14`, `x.size(-1) not in (4, 14)`."""
+    left, right = node.left, node.comparators[0]
+    of_shape = isinstance(left, ast.Subscript) and _shape_of(left.value, name) and ast.unparse(left.slice) == "-1"
+    if of_shape or ast.unparse(left) == f"{name}.size(-1)":
+        items = right.elts if isinstance(right, (ast.List, ast.Tuple, ast.Set)) else [right]
+        sizes = [each.value for each in items if isinstance(each, ast.Constant) and type(each.value) is int]
+        found.last_sizes += [size for size in sizes if size <= LONGEST_AXIS]
 
 
 def _subscripted(node: ast.Subscript, name: str, found: Usage) -> None:

@@ -10,9 +10,11 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from nanlint.verify.place import definition
 from nanlint.verify.program.loading import parsed
+from nanlint.verify.program.tests import given
 
 MOST_FILES, MOST_BYTES = 400, 1 << 20
 _FENCED = re.compile(r"^[ \t]*```(?:python|py)?[ \t]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
@@ -114,10 +116,20 @@ def _is_of(node: ast.expr, words: set[str]) -> bool:
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt]]]:
-    """Tests that take nothing: the fixtures of others are not run."""
+    """Tests that take nothing but what their file gives them."""
     for index, node in enumerate(tree.body):
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and not node.args.args:
+        if _is_test(node, None, tree):
             yield f"body[{index}].", node.body
+        elif isinstance(node, ast.ClassDef):
+            for place, each in enumerate(node.body):
+                if _is_test(each, node, tree):
+                    yield f"body[{index}].body[{place}].", each.body
+
+
+def _is_test(node: ast.stmt, owner: ast.ClassDef | None, tree: ast.Module) -> TypeGuard[ast.FunctionDef]:
+    if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
+        return False
+    return given(node, owner, tree) is not None
 
 
 def _within(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.Call]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nanlint.verify.place import Flagged, blocks
 from nanlint.verify.program.names import binds, changes, is_certain, reads
+from nanlint.verify.program.tests import given
 
 # What a program's last piece gives its value to, and the stack that its `with` statements enter.
 RESULT, STACK = "__result__", "__stack__"
@@ -55,6 +56,7 @@ def leading(tree: ast.Module, anchor: str, *, example: bool = False) -> list[Pie
     is nothing at the anchor.
     """
     modules, before = _modules(tree), list[Piece]()
+    owner: ast.ClassDef | None = None
     node: ast.AST = tree
     for step in anchor.split("."):
         name, _, index = step.partition("[")
@@ -63,7 +65,12 @@ def leading(tree: ast.Module, anchor: str, *, example: bool = False) -> list[Pie
             place = int(index[:-1])
             if not isinstance(inner, list) or place >= len(inner):
                 raise Unreached(f"there is no {anchor} in the program")
-            if isinstance(inner[place], ast.stmt):
+            if example and isinstance(node, ast.ClassDef):
+                owner = node
+            elif example and isinstance(node, ast.FunctionDef) and (of_test := given(node, owner, tree)):
+                before += _pieces(of_test, modules, example=example)
+                before += _pieces(inner[:place], modules, example=example)
+            elif isinstance(inner[place], ast.stmt):
                 before += _entered(node, name)
                 check_goes_on(inner[:place])
                 before += _pieces(inner[:place], modules, example=example)

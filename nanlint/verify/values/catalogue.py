@@ -139,7 +139,7 @@ NUMBERS = (0.0, 1.0, -1.0, 100.0)
 def of_learned(own: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """Other values of all of a module's parameters, and of each alone."""
     torch.manual_seed(1)
-    for _, change in LEARNED:
+    for _, change in LEARNED if own else ():
         yield {name: change(tensor) for name, tensor in own.items()}
     for (name, tensor), (_, change) in itertools.product(own.items() if len(own) > 1 else (), LEARNED):
         yield {name: change(tensor)}
