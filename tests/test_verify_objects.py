@@ -229,3 +229,32 @@ MODES = """
 def test_sizes_and_choices_that_the_code_asks_for_are_given(judge: Judge, text: str) -> None:
     verdict = judge(text)
     assert verdict.status == "confirmed", verdict.text
+
+
+FUNCTION = """
+    class Root(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            ctx.save_for_backward(x)
+            return (x * scale).clamp_min(1e-6).sqrt()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            (x,) = ctx.saved_tensors
+            return gradient / x.sqrt(), None
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("            return gradient / x.sqrt(), None", "result[0] is inf"),
+        ("            return (x * scale).clamp_min(1e-6).sqrt()", ""),
+    ],
+)
+def test_the_methods_of_an_autograd_function_run_as_torch_calls_them(judge: Judge, line: str, told: str) -> None:
+    verdict = judge(FUNCTION.replace(line, line + "  # bad"))
+    if told:
+        assert (verdict.status, verdict.text) == ("confirmed", told)
+    else:
+        assert verdict.status in ("not-reproduced", "confirmed-extreme")

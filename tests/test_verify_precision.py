@@ -103,6 +103,26 @@ def test_what_float64_agrees_with_is_not(ask: Ask, text: str) -> None:
     assert "proved" not in answer
 
 
+def test_a_program_is_compared_with_itself_in_float64(ask: Ask) -> None:
+    answer = ask("""
+        inputs = torch.linspace(0.1, 0.5, 5)
+        model = nn.Linear(5, 1)
+        rate = model(inputs) * 1e-6
+        growth = torch.exp(rate) - 1  # bad
+    """)
+    assert " where float64 gives " in answer["what"]
+    assert answer["again"]["message"].startswith("still imprecise: result")
+
+
+def test_a_program_that_keeps_its_digits_is_not_confirmed(ask: Ask) -> None:
+    answer = ask("""
+        inputs = torch.linspace(0.1, 0.5, 5)
+        growth = torch.expm1(inputs * 1e-6)  # bad
+    """)
+    assert "script" not in answer
+    assert answer["trials"]["edge values"] > 0
+
+
 def test_of_code_that_draws_numbers_nothing_is_said(ask: Ask) -> None:
     answer = ask("def f(x: Tensor):\n    return torch.exp(x + torch.randn_like(x)) - 1  # bad\n")
     assert answer["reason"].startswith("random: ")

@@ -100,7 +100,7 @@ class Case:
             flags=instance.flags if instance else {},
             is_property=self.aim is not None and self.aim.is_property,
             learned={key: literal(value) for key, value in self.attempt.learned.items()},
-            widened={key: wide_source(value, key) for key, value in self.attempt.arguments.items()} if is_wide else {},
+            widened={key: wide_source(each, key) for key, each in self.attempt.arguments.items()} if is_wide else None,
             device=self.device,
             matmul=self.matmul,
         )
@@ -166,7 +166,7 @@ class _Program:
         return self.block(**arguments)
 
 
-def of_program(path: str, root: str, module: str, program: ast.Module, place: Place) -> Case:
+def of_program(path: str, root: str, module: str, program: ast.Module, place: Place, *, precise: bool) -> Case:
     """Raises NotRunnable."""
     anchor = anchor_of(program, place.flagged)
     try:
@@ -186,7 +186,8 @@ def of_program(path: str, root: str, module: str, program: ast.Module, place: Pl
     }  # fmt: skip
     fixed = {expression for expression, kind in kinds.items() if kind.is_fixed}
     found = Reached(None, block.inputs, {}, 1, False, iter(()))
-    trials = Trials(_Program(path, place, block), None)
+    called = _Program(path, place, block)
+    trials = Comparison(called, None) if precise else Trials(called, None)
     attempt = Attempt(trials, found, lambda arguments: keeps(kinds, arguments), fixed, block.changed)
     return Case(attempt, found, leading(path, root, module, anchor), "program")
 

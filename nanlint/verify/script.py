@@ -50,7 +50,7 @@ class Scene:
     outputs: Sequence[str]
     wanting: Sequence[str]
     is_property: bool = False
-    widened: Mapping[str, str] = field(default_factory=dict)
+    widened: Mapping[str, str] | None = None
     prepared_by: Sequence[str] = ()
     learned: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, bool] = field(default_factory=dict)
@@ -119,7 +119,7 @@ if __name__ == "__main__":
 
 
 def _purpose(scene: Scene) -> str:
-    if scene.widened:
+    if scene.widened is not None:
         return "these arguments give another result in float32 than in float64"
     return "these arguments make a value or a gradient that is not finite"
 
@@ -159,8 +159,8 @@ def _act(scene: Scene) -> list[str]:
     copies = set(scene.wanting)
     given = ", ".join(f"{name}={name}.clone()" if name in copies else f"{name}={name}" for name in scene.arguments)
     lines = ["torch.manual_seed(0)", "random.seed(0)"]
-    if scene.widened:
-        return _compared(scene, given)
+    if scene.widened is not None:
+        return _compared(scene, scene.widened, given)
     lines.append(_assigned("result", scene, given))
     if not scene.outputs:
         what = "the result" if scene.bad == "result" else scene.bad
@@ -178,11 +178,11 @@ def _assigned(name: str, scene: Scene, given: str) -> str:
     return f"{name} = {scene.call}" if scene.is_property else f"{name} = {scene.call}({given})"
 
 
-def _compared(scene: Scene, given: str) -> list[str]:
+def _compared(scene: Scene, widened: Mapping[str, str], given: str) -> list[str]:
     """Both calls start from one seed and one object."""
     objects = ["before = copy.deepcopy(instance)"] if scene.owner else []
     again = ["instance = before.double() if isinstance(before, torch.nn.Module) else before"] if scene.owner else []
-    wide = ", ".join(f"{name}={text}" for name, text in scene.widened.items())
+    wide = ", ".join(f"{name}={text}" for name, text in widened.items())
     return [
         *objects, "torch.manual_seed(0)", _assigned("result", scene, given), f"found = torch.as_tensor({scene.bad})",
         *again, "torch.set_default_dtype(torch.float64)", "torch.manual_seed(0)", _assigned("result", scene, wide),

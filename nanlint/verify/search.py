@@ -75,10 +75,8 @@ def search(
             else:
                 span = Span.ALL if half else Span.FULL_PRECISION
                 cases = _of_function(aim, text, loading, root, program, span, precise=precise, plain=plain)
-        elif precise:
-            return {"reason": "result: lost digits are judged in functions alone"}
         else:
-            cases = iter((of_program(path, root, module, program, place),))
+            cases = iter((of_program(path, root, module, program, place, precise=precise),))
         return _searched(cases, precise, title, name)
     except on_device.Poisoned as error:
         return {"reason": str(error), "poisoned": True}

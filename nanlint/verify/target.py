@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd import Function
 
 from nanlint.verify import tree
+from nanlint.verify.applied import applied, differentiated
 from nanlint.verify.calling import TimedOut, limited
 from nanlint.verify.isolate.confine import Refused
 from nanlint.verify.place import Definition, Place, definition
@@ -28,6 +30,10 @@ MOST_CLASSES = 6
 # Where descriptors keep the function of an attribute: `property`, `functools.cached_property`, and `lazy_property` of
 # torch.distributions.
 _GETTERS = ("fget", "func", "wrapped")
+
+
+# The methods of a `torch.autograd.Function`, which are not called by themselves.
+_OF_FUNCTIONS = {"forward": applied, "backward": differentiated}
 
 
 class NotRunnable(Exception):
@@ -97,6 +103,15 @@ def target(module: types.ModuleType, path: str, program: ast.Module, place: Plac
         raise NotRunnable(f"import: {place.qualname} is not there once the module is imported")
     expression = f"module.{place.qualname}"
     doc = "\n".join(filter(None, (ast.get_docstring(node), inspect.getdoc(holder) if classes else "")))
+    if isinstance(holder, type) and issubclass(holder, Function) and name in _OF_FUNCTIONS:
+        forward = definition(program, ".".join([*classes, "forward"])) or node
+        called: Any = holder
+        made = _made(module, path, place, forward, called.forward, expression, None, doc)
+        made.parameters = made.parameters[called.setup_context is Function.setup_context :]
+        made.function = _OF_FUNCTIONS[name](holder)
+        word = _OF_FUNCTIONS[name].__name__
+        made.expression = f'importlib.import_module("{applied.__module__}").{word}(module.{".".join(classes)})'
+        return made
     if classes and isinstance(found, (staticmethod, classmethod)):
         return _made(module, path, place, node, getattr(holder, name), expression, None, doc)
     if classes and name in ("__init__", "__new__", "__post_init__"):

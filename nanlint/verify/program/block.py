@@ -107,11 +107,24 @@ def _again(leaf: Any) -> Any:
     return leaf.detach().clone().requires_grad_(leaf.requires_grad) if isinstance(leaf, Tensor) else leaf
 
 
+def _is_wide() -> bool:
+    """Whether what the program computes in float32 is computed in float64."""
+    return bool(torch.get_default_dtype() == torch.float64)
+
+
+def _widened(leaf: Any) -> Any:
+    again = _again(leaf)
+    is_narrow = isinstance(again, Tensor) and again.dtype == torch.float32
+    return again.detach().double().requires_grad_(again.requires_grad) if is_narrow else again
+
+
 def _with(value: Any, given: Any) -> Any:
-    """A copy of a module, with other values for the parameters that are given; for anything else what is given."""
+    """A copy of a module, with other values for the parameters that are given; for anything else what is given. Where
+    the default is float64, the program's own float32 becomes that, too.
+    """
     if not isinstance(value, nn.Module):
-        return tree.mapped(value, _again) if given is None else given
-    module = copy.deepcopy(value)
+        return tree.mapped(value, _widened if _is_wide() else _again) if given is None else given
+    module = copy.deepcopy(value).to(torch.get_default_dtype()) if _is_wide() else copy.deepcopy(value)
     for name, tensor in (given or {}).items():
         owner, _, last = name.rpartition(".")
         holder = module.get_submodule(owner)
