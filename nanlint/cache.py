@@ -46,6 +46,7 @@ class Entries:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._writable = True
+        self._is_marked = False
 
     def load(self, name: str) -> Any:
         """The entry, or None."""
@@ -72,12 +73,22 @@ class Entries:
                 temporary.unlink()
 
     def _make_folder(self) -> None:
+        """An empty folder is ours too: the disk was full when a run before this one made it."""
         try:
             self.folder.mkdir(parents=True)
         except FileExistsError:
-            return
-        (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        (self.folder / "CACHEDIR.TAG").write_text(_TAG, encoding="utf-8")
+            self._is_marked = self._is_marked or any(self.folder.iterdir())
+            if self._is_marked:
+                return
+        marks = {self.folder / "CACHEDIR.TAG": _TAG, self.folder / ".gitignore": "*\n"}
+        try:
+            for mark, text in marks.items():
+                mark.write_text(text, encoding="utf-8")
+        except OSError:
+            for mark in marks:
+                mark.unlink(missing_ok=True)
+            raise
+        self._is_marked = True
 
 
 def entry_name(identity: object) -> str:

@@ -15,7 +15,7 @@ from nanlint.source import Source, SourceError
 LookedAt = Mapping[str, "str | None"]
 FOREIGN_FOLDERS = ("site-packages", "dist-packages")
 MAX_BYTES = 400_000
-MAX_HELD_BYTES = 8_000_000
+MAX_HELD_BYTES = 4_000_000
 
 
 class _Held(Entity):

@@ -93,7 +93,7 @@ class _Signs(Data):
     patterns: tuple[tuple[frozenset[str], tuple[re.Pattern[str], ...]], ...]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _signs(listened: frozenset[str], masks: bool) -> _Signs:
     """The signs by which code shows that it holds one of these, in a file that masks logits or does not."""
     words: set[str] = set()

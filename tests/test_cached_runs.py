@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanlint import engine
-from nanlint.cache import Cache
+from nanlint.cache import Cache, clean
 from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.run import Report, run
@@ -126,5 +126,7 @@ def test_runs_beside_each_other_share_a_cache(package: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="the limit on file sizes is one of POSIX")
 def test_a_full_disk_costs_the_cache_alone(package: Path) -> None:
     assert said(started(package, "sh", "-c", 'ulimit -f 0; exec "$@"', "sh")) == EXPECTED
-    assert not list((package / ".nanlint_cache").rglob("*.tmp"))
+    assert not list((package / ".nanlint_cache").rglob("*"))
     assert said(started(package)) == EXPECTED
+    assert list((package / ".nanlint_cache").rglob("*.json"))
+    assert clean(package / ".nanlint_cache"), "what the next run has put there can be removed"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Check
 
+from nanlint.config import Config
 from nanlint.facts.frame import Frame
+from nanlint.files import Target
+from nanlint.run import run
+from nanlint.source import Source
 
 HEAD = "import torch\nimport torch.nn as nn\n\n\n"
 LOG = "torch.log(torch.relu(x))"
@@ -130,3 +136,21 @@ def test_a_hazard_that_is_lost_sight_of_in_a_crowd_counts_as_having_left(check: 
 
     assert told(10) == 0
     assert told(100) > 64
+
+
+def test_files_that_were_checked_are_let_go(tmp_path: Path) -> None:
+    text = "import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n" + "# nothing\n" * 20_000
+    targets = []
+    for number in range(60):
+        file = tmp_path / f"m{number}.py"
+        file.write_text(text, encoding="utf-8")
+        targets.append(Target(str(file), Config()))
+
+    def held(some: list[Target]) -> int:
+        assert len(run(some, jobs=1).findings) == len(some)
+        gc.collect()
+        return sum(isinstance(one, Source) for one in gc.get_objects())
+
+    before = held(targets[:30])
+    assert held(targets) <= before
+    assert before < 30

@@ -178,7 +178,7 @@ class Source:
             unit.__dict__.pop("_parsed", None)
             unit.read = None
             unit.apart.clear()
-        for name in ("whole", "suppressions", "_row_starts", "bare", "bare_rows", "words"):
+        for name in ("whole", "suppressions", "lines", "_row_starts", "bare", "bare_rows", "words"):
             self.__dict__.pop(name, None)
         self.lowered.clear()
 
