@@ -14,6 +14,7 @@ from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.parts import named
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
+from nanlint.interval import FINITE_NONNEGATIVE
 from nanlint.ops import DTYPES, TABLE
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ def attribute(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
             return _unknown(frame, value, name)
         case _:
             return _unknown(frame, value, name)
+
+
+def counted(frame: Frame, op: str, of: Value, node: cst.Node) -> Value:
+    """A count of elements, rows or the like: not negative, and zero only for something empty."""
+    return Value(
+        "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern((op, of.ident)), "int64", False,
+        made_by=Application(op, {"input": of}, frame.place(node)),
+    )  # fmt: skip
 
 
 def _unknown(frame: Frame, base: Value, name: str) -> Value:
@@ -137,6 +146,9 @@ def _of_tensor(frame: Frame, base: Operand, name: str, node: cst.Node) -> Value:
         return Value("unknown", ident=ident, made_by=Application("shape", {"input": value}, frame.place(node)))
     if name == "data":
         return value.but(grad=False)
+    if name == "size":
+        # of numpy, which counts the elements; torch's is called
+        return counted(frame, "numel", value, node)
     if name == "values" and value.op in WITH_INDICES:
         return value
     if name in ("real", "imag") and value.kind == "tensor":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import apply, join
-from nanlint.facts.attributes import attribute
+from nanlint.facts.attributes import attribute, counted
 from nanlint.facts.fixed import made_from
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
@@ -83,14 +83,6 @@ def call(
     if name in ("id", "hash", "ord"):
         return frame.unknown(kind="number")
     return frame.unknown()
-
-
-def counted(frame: Frame, op: str, of: Value, node: cst.Node) -> Value:
-    """A count of elements, rows or the like: not negative, and zero only for something empty."""
-    return Value(
-        "number", FINITE_NONNEGATIVE, Confidence.POSSIBLE, frame.session.intern((op, of.ident)), "int64", False,
-        made_by=Application(op, {"input": of}, frame.place(node)),
-    )  # fmt: skip
 
 
 def _count(frame: Frame) -> Value:

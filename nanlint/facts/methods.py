@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.apply import escape, join, record
 from nanlint.facts.assignment import rebind
-from nanlint.facts.builtin import counted, element_of
+from nanlint.facts.attributes import counted
+from nanlint.facts.builtin import element_of
 from nanlint.facts.constraints import validate_sample
 from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance

@@ -40,6 +40,16 @@ def normal_distribution(call: Call) -> Interval | None:
     return replace(image, lo=0.0, hi=min(image.hi + 2**-9, 1.0))
 
 
+def gap(call: Call) -> Interval | None:
+    """From a float to the next one away from 0, so with its sign; nan for what is not finite."""
+    x = call.range("input")
+    if x is None or not x.within(FINITE):
+        return None
+    if x.point is not None:
+        return exactly(math.copysign(math.ulp(x.point), x.point or 1.0))
+    return POSITIVE if x.lo >= 0 else None
+
+
 def bessel(lo: float, hi: float) -> Shape:
     """Oscillates between the ends, and is NaN or 0 at infinity."""
 
@@ -156,6 +166,7 @@ OPS: tuple[Op, ...] = (
        differentiable=False),
     op("signbit", "TMN", always(UNIT), dtype="bool", differentiable=False, complex="raises"),
     op("nextafter", "TMIN", nothing, "input other", complex="raises", differentiable=False),
+    op("spacing", "N", gap, complex="raises", differentiable=False),
     op("frexp", "TMN", nothing, returns="tuple", complex="raises"),
     op("gcd", "TMIN", always(FINITE_NONNEGATIVE), "input other", dtype="promote", complex="raises",
        differentiable=False),
