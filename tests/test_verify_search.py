@@ -136,6 +136,12 @@ def test_inputs_that_break_a_contract_do_not_confirm(judge: Judge, contract: str
     assert kept.status in ("proved", "not-reproduced", "confirmed-extreme")
 
 
+@pytest.mark.parametrize("name", ["confmat", "counts", "variance"])
+def test_what_no_caller_means_by_a_name_does_not_confirm(judge: Judge, name: str) -> None:
+    assert judge(f"def f({name}):\n    return torch.log({name} + 1)  # bad\n").status != "confirmed"
+    assert judge(f"def f({name}):\n    return torch.log({name})  # bad\n").status == "confirmed"
+
+
 def test_inputs_that_are_not_finite_do_not_confirm(judge: Judge) -> None:
     verdict = judge("def f(x, y):\n    return torch.softmax(x.clamp(-9, 9) + y.clamp(max=0), -1)  # bad\n")
     assert verdict.status == "not-reproduced"

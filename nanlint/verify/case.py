@@ -32,7 +32,7 @@ from nanlint.verify.script import Scene, calling, leading, literal, script, wide
 from nanlint.verify.target import NotRunnable, Target, reason
 from nanlint.verify.values.catalogue import is_extreme
 from nanlint.verify.values.comparison import Comparison
-from nanlint.verify.values.contracts import Contract, contract, holds
+from nanlint.verify.values.contracts import Contract, contract, holds, usual
 from nanlint.verify.values.natural import keeps, kind_of
 from nanlint.verify.values.trial import Failure, Trials
 
@@ -144,7 +144,9 @@ def case_of(
 ) -> Case:  # fmt: skip
     """The case of a call with these arguments."""
     known = _contract(aim, text)
-    attempt = Attempt(trials, found, lambda arguments: holds(known, arguments), span=span)
+    by_name = usual([parameter.name for parameter in aim.parameters])
+    fair = by_name if holds(by_name, found.arguments) else {}
+    attempt = Attempt(trials, found, lambda given: holds(known, given) and holds(fair, given), span=span)
     method = aim.place.qualname.rsplit(".", 1)[-1]
     call = f"instance.{method}" if found.instance else aim.expression
     is_reduced = span is Span.HALF_PRECISION or bool(matmul)

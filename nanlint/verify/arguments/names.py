@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from nanlint.verify.arguments.specs import Several, Spec, TensorSpec, Written, floats, numbers, plain
@@ -57,8 +58,16 @@ _TABLE: tuple[tuple[str, list[Spec]], ...] = (
     (r"(model|module|network|net|encoder|decoder|backbone)$", [Written("torch.nn.Identity()")]),
 )  # fmt: skip
 # Nobody asks for a gradient of these, and nobody's guard is a zero.
-_LABEL = re.compile(r"^(targets?|labels?|y_true|gt|ground_truth|\w*mask)$")
+_LABEL = re.compile(r"^(targets?|labels?|y_true|gt|ground_truth|\w*mask|(confmat|confusion_matrix)\w*|\w*counts?)$")
 _GUARD = re.compile(r"^(eps\w*|epsilon|tol\w*|jitter|tiny)$")
+
+
+# What nobody means by a name: a count or a spread below zero, a probability that is none.
+_RANGES = (
+    (re.compile(r"^((confmat|confusion_matrix)\w*|\w*counts?|histograms?|num_\w+)$"), 0.0, math.inf),
+    (re.compile(r"^(var|variances?|std|stddev|standard_deviations?)$"), 0.0, math.inf),
+    (re.compile(r"^(probs?|probabilit(y|ies))$"), 0.0, 1.0),
+)
 
 
 def of_name(name: str) -> list[Spec]:
@@ -68,6 +77,11 @@ def of_name(name: str) -> list[Spec]:
 def is_label(name: str) -> bool:
     """Whether a parameter is compared with, rather than learned through: no gradient of it is wanted."""
     return _LABEL.search(name) is not None
+
+
+def usual_range(name: str) -> tuple[float, float] | None:
+    """The least and the largest number that a parameter of this name can mean; None where any can."""
+    return next(((low, high) for pattern, low, high in _RANGES if pattern.search(name)), None)
 
 
 def is_guard(name: str) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nanlint.verify import tree
 from nanlint.verify.arguments.annotations import docstring_entries
+from nanlint.verify.arguments.names import usual_range
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|inf)"
 _ASSUMED = re.compile(
@@ -78,6 +79,12 @@ def contract(lines: Sequence[str], span: tuple[int, int], doc: str, names: Seque
         for entry in docstring_entries(doc, name):
             found[name] += _documented(entry)
     return {name: ranges for name, ranges in found.items() if ranges}
+
+
+def usual(names: Sequence[str]) -> Contract:
+    """What the names of parameters say, which no source states: nothing is proved of it."""
+    ranges = {name: usual_range(name) for name in names}
+    return {name: [Range(*each)] for name, each in ranges.items() if each is not None}
 
 
 def holds(known: Contract, arguments: Mapping[str, Any]) -> bool:
