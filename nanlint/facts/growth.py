@@ -59,6 +59,8 @@ def grows(x: Value, way: int, limit: float, depth: int = 10) -> Confidence | Non
     made = x.made_by
     if made is None:
         return POSSIBLE
+    if _is_imaginary(x, depth):
+        return None
     rule_of_op = OPS.get(made.op)
     if rule_of_op is not None:
         return rule_of_op(x, way, limit, depth - 1)
@@ -70,6 +72,20 @@ def grows(x: Value, way: int, limit: float, depth: int = 10) -> Confidence | Non
         first = first_arg(x)
         return POSSIBLE if first is None else grows(first, way, limit, depth)
     return POSSIBLE
+
+
+def _is_imaginary(x: Value, depth: int) -> bool:
+    """`1j * x` of a real x, whose exponential lies on the unit circle."""
+    if isinstance(x.const, complex):
+        return x.const.real == 0
+    if depth == 0 or x.op not in ("mul", "div", "neg"):
+        return False
+    left, right = first_arg(x), x.arg("other")
+    if left is None or right is None:
+        return left is not None and _is_imaginary(left, depth - 1)
+    if _is_imaginary(left, depth - 1):
+        return not right.is_complex
+    return x.op == "mul" and not left.is_complex and _is_imaginary(right, depth - 1)
 
 
 def _sum(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
