@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -180,6 +179,8 @@ def clean(folder: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         ours = False
     if ours:
+        import shutil
+
         shutil.rmtree(folder)
     return ours
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -104,6 +103,8 @@ def unknown(selector: str, rules: Sequence[Named]) -> str | None:
 
 def nearest(word: str, rules: Iterable[Named]) -> str:
     """A clause that helps on from a word that is no code or name."""
+    import difflib
+
     valid = [valid for rule in rules for valid in (rule.code, rule.name)]
     for spelling in (word, word.upper()):
         if near := difflib.get_close_matches(spelling, valid, n=len(valid) or 1):
@@ -114,4 +115,6 @@ def nearest(word: str, rules: Iterable[Named]) -> str:
 def _closeness(word: str, candidate: str) -> tuple[float, int]:
     """The similarity; codes are short, so many are equally close: of these, the one that starts alike."""
     alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(word, candidate, strict=False))
-    return difflib.SequenceMatcher(None, word, candidate).ratio(), sum(1 for _ in alike)
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, word, candidate).ratio(), sum(1 for _ in alike)

@@ -280,6 +280,8 @@ try:
     main()
 finally:
     heavy = ("libcst", "rich", "torch", "numpy", "nanlint.engine", "nanlint.rules", "multiprocessing", "pathspec")
+    if "check" not in sys.argv:
+        heavy += ("nanlint.run", "nanlint.source", "nanlint.cache", "nanlint.baseline")
     print(*[name for name in heavy if name in sys.modules], file=sys.stderr)
 """
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nanlint.files import Target
 from nanlint.finding import Rewritten
-from nanlint.run import Fixing, Report, check
 from nanlint.slotted import replace
+
+if TYPE_CHECKING:
+    from nanlint.files import Target
+    from nanlint.run import Fixing, Report
 
 OFFERING = frozenset({"json", "json-lines", "sarif"})
 """Formats for programs, which are told the fixes of each finding."""
@@ -62,6 +63,8 @@ def _diff(path: str, made: Rewritten) -> str:
     from nanlint.source import Source
 
     before, after = (Source(data, path).text.splitlines(keepends=True) for data in (made.before, made.after))
+    import difflib
+
     lines = difflib.unified_diff(before, after, path, path)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
@@ -122,6 +125,8 @@ def write(report: Report, targets: Sequence[Target]) -> tuple[Report, list[Targe
 
 
 def _as_it_was(report: Report, target: Target, error: str) -> Report:
+    from nanlint.run import check
+
     findings = [finding for finding in report.findings if finding.path != target.path]
     findings += check(target).findings
     return replace(

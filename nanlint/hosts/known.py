@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nanlint import baseline
-from nanlint.baseline import BaselineError, Key
-from nanlint.files import Target
-from nanlint.finding import Finding
-from nanlint.run import Report, check
 from nanlint.slotted import Data, replace
+
+if TYPE_CHECKING:
+    from nanlint.baseline import Key, Read
+    from nanlint.files import Target
+    from nanlint.finding import Finding
+    from nanlint.run import Report
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -58,6 +58,10 @@ def concerned(targets: Sequence[Target], since: Change | None) -> list[Target]:
 
 def unknown(report: Report, targets: Sequence[Target], since: Change | None, options: dict[str, Any]) -> Report:
     """The report without known findings. Raises click.UsageError."""
+    if since is None and not options.get("baseline") and not options.get("write_baseline"):
+        return report
+    from nanlint import baseline
+
     given = {target.path: target.data for target in targets if target.data is not None}
 
     def read(path: str) -> bytes:
@@ -75,14 +79,15 @@ def unknown(report: Report, targets: Sequence[Target], since: Change | None, opt
             count = baseline.write(file, baseline.keys(report.findings, read, file.absolute().parent))
             click.echo(f"Wrote {count} {'finding' if count == 1 else 'findings'} to {file}.", err=True)
             report = replace(report, findings=())
-    except BaselineError as error:
+    except baseline.BaselineError as error:
         raise click.UsageError(str(error)) from None
     return report
 
 
-def _brought(
-    findings: Sequence[Finding], targets: Sequence[Target], since: Change, read: baseline.Read
-) -> tuple[Finding, ...]:
+def _brought(findings: Sequence[Finding], targets: Sequence[Target], since: Change, read: Read) -> tuple[Finding, ...]:
+    from nanlint import baseline
+    from nanlint.run import check
+
     known: Counter[Key] = Counter()
     for target in targets:
         data = since.base[os.path.abspath(target.path)]
@@ -108,6 +113,8 @@ def _changed(revision: str) -> Change:
 
 
 def _git(*arguments: str) -> bytes:
+    import subprocess
+
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
     except OSError as error:

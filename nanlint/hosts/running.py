@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from pathlib import Path
 
 import click
@@ -52,6 +50,9 @@ def run(
     This runs PROGRAM; it needs torch. The exit status is that of the program, 1 where something bad was found, and 2
     where nanlint cannot run it.
     """
+    import importlib.util
+    import json
+
     if importlib.util.find_spec("torch") is None:
         raise click.UsageError("nanlint run needs torch, which this Python lacks: pip install 'nanlint[verify]'")
     from nanlint.verify.run.diagnosis import Diagnosis
