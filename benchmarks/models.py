@@ -1,4 +1,4 @@
-"""Models of two sizes to train for a benchmark of the tracer."""
+"""Models of three sizes to train for a benchmark of the tracer; a GPU is busy with the large ones alone."""
 
 from __future__ import annotations
 
@@ -70,16 +70,21 @@ def transformer(width: int, batch: int, length: int, layers: int) -> tuple[nn.Mo
 MODELS: dict[tuple[str, str], Callable[[], tuple[nn.Module, Tensor]]] = {
     ("MLP", "tiny"): lambda: mlp(128, 64),
     ("MLP", "medium"): lambda: mlp(1024, 256),
+    ("MLP", "large"): lambda: mlp(8192, 8192),
     ("CNN", "tiny"): lambda: cnn(16, 8),
     ("CNN", "medium"): lambda: cnn(48, 32),
+    ("CNN", "large"): lambda: cnn(256, 256),
     ("transformer", "tiny"): lambda: transformer(64, 4, 32, 2),
     ("transformer", "medium"): lambda: transformer(256, 8, 128, 4),
+    ("transformer", "large"): lambda: transformer(1024, 32, 512, 8),
 }
 
 
-def training(kind: str, size: str) -> Training:
+def training(kind: str, size: str, device: torch.device, dtype: torch.dtype) -> Training:
     """A fresh model with AdamW, and a batch for it; the same at every call."""
     torch.manual_seed(0)
     model, x = MODELS[kind, size]()
-    y = torch.randint(0, CLASSES, (len(x),))
+    y = torch.randint(0, CLASSES, (len(x),)).to(device)
+    x = x.to(device, dtype) if x.is_floating_point() else x.to(device)
+    model = model.to(device, dtype)
     return Training(model, torch.optim.AdamW(model.parameters(), 1e-3), x, y)

@@ -132,10 +132,11 @@ def drawn(found: Sequence[tuple[Package, Finding]], count: int, seed: int) -> li
     return [(owners[finding.path], finding) for finding in one_each]
 
 
-def judge(chosen: Sequence[tuple[Package, Finding]]) -> list[Judged]:
+def judge(chosen: Sequence[tuple[Package, Finding]], device: str) -> list[Judged]:
+    """Half precision is tried on the device, where one is named."""
     os.environ["PYTHONPATH"] = search_path(runnable(PACKAGES))
     results = []
-    with Verifier() as verifier:
+    with Verifier(device=device) as verifier:
         for package, finding in chosen:
             verifier.prepare(finding)
             start = time.perf_counter()
@@ -216,21 +217,22 @@ Of the findings above that readers judged, {len(read)} are in these packages and
 @click.option("--count", default=120, show_default=True, help="How many functions to draw.")
 @click.option("--seed", default=1, show_default=True, help="Which ones.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write all verdicts there.")
+@click.option("--device", default="", help="Try half precision there: cuda.")
 @click.option("--write", type=click.Path(exists=True, path_type=Path), help="Write it into this page, too.")
-def main(names: tuple[str, ...], count: int, seed: int, file: Path | None, write: Path | None) -> None:
+def main(names: tuple[str, ...], count: int, seed: int, file: Path | None, device: str, write: Path | None) -> None:
     """Draw functions with default findings from the pinned packages, verify one finding of each, and count.
 
     With --write those are verified, too, that the page tells the verdicts of readers on.
     """
     of = runnable(names or PACKAGES)
     found = [(package, finding) for package in of for finding in importable(package)]
-    results = judge(drawn(found, count, seed))
+    results = judge(drawn(found, count, seed), device)
     if file:
         file.write_text(json.dumps([each.plain() for each in results], indent=1) + "\n", encoding="utf-8")
     click.echo(report(results), nl=False)
     if write:
         before = read_before(write.read_text(encoding="utf-8"), found)
-        again = judge([(package, finding) for _, package, finding in before])
+        again = judge([(package, finding) for _, package, finding in before], device)
         read = [(said, judged) for (said, _, _), judged in zip(before, again, strict=True)]
         page.write(write, "verify", section(of, results, read, seed))
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import run_module
 from hypothesis import given
@@ -216,11 +217,28 @@ def test_a_page_has_one_section_of_each_benchmark(tmp_path: Path) -> None:
     speed_section, other = page.section("speed", "new"), page.section("sanitizer", "other \\1")
     assert text == f"{page.TITLE}\n{speed_section}\n{other}"
     assert text.count("benchmarks.speed") == 1
+    page.write(file, "sanitizer --device cuda", "on a GPU")
+    page.write(file, "sanitizer", "again")
+    both = page.section("sanitizer", "again"), page.section("sanitizer --device cuda", "on a GPU")
+    assert file.read_text(encoding="utf-8") == f"{page.TITLE}\n{speed_section}\n{both[0]}\n{both[1]}"
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_the_sanitizer_trains_where_it_is_told(device: str, tmp_path: Path) -> None:
+    file = tmp_path / "performance.md"
+    options = ["--rounds", "1", "--size", "tiny", "--device", device, "--write", str(file)]
+    done = CliRunner().invoke(sanitizer.main, options)
+    assert done.exit_code == 0, done.output
+    text = file.read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines() if "| tiny |" in line]
+    dtypes = ("float32",) if device == "cpu" else ("float32", "bfloat16")
+    assert rows == [[kind, "tiny", dtype] for dtype in dtypes for kind in ("MLP", "CNN", "transformer")]
+    assert ("on a GPU\n" in text) is (device == "cuda")
 
 
 def test_the_bars_of_the_sanitizer_are_those_of_the_worst_model() -> None:
     def ratios(kind: str, size: str, trace: float, watch: float) -> sanitizer.Ratios:
-        return sanitizer.Ratios(kind, size, 1.0, {"trace": [trace] * 3, "watch": [9.0, watch, 0.1]})
+        return sanitizer.Ratios(kind, size, torch.float32, 1.0, {"trace": [trace] * 3, "watch": [9.0, watch, 0.1]})
 
     results = [ratios("MLP", "medium", 1.2, 1.01), ratios("CNN", "medium", 1.1, 1.04), ratios("MLP", "tiny", 2.7, 1.0)]
     assert [sentence.split(":")[0] for sentence in sanitizer.bars(results)] == ["pass", "miss", "miss"]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import tracer
 from benchmarks.programs import Program, programs
@@ -59,28 +58,6 @@ def test_deferred_looks_name_the_same_lines() -> None:
     right = [tracer.traced(program, deferred=True).row == program.row for program in PLANTED]
     assert sum(right) >= 0.95 * len(right)
     assert [program.name for program in HEALTHY if tracer.traced(program, deferred=True).spoke] == []
-
-
-class Scalars(TorchDispatchMode):
-    """Counts the operations that wait for a device, those of the modes inside it too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += func.overloadpacket is torch.ops.aten._local_scalar_dense
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize(("deferred", "waits"), [(True, False), (False, True)])
-def test_deferred_looks_wait_for_no_operation(deferred: bool, waits: bool) -> None:
-    layer = nn.Linear(3, 2)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    with Scalars() as scalars, Tracing(deferred=deferred)():
-        layer(torch.randn(4, 3)).relu().pow(2).mean().backward()
-        optimizer.step()
-    assert bool(scalars.count) is waits
 
 
 def test_a_sum_tells_whether_a_tensor_is_finite() -> None:

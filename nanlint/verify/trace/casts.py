@@ -26,11 +26,16 @@ class Casts:
             self._unread.append((self._lines.here()[0], target.dtype, source.detach().abs().amax()))
 
     def read(self) -> None:
-        """Look at what is queued; waits for the device."""
-        for location, dtype, largest in self._unread:
-            # Up to half a step beyond the largest number it is only rounding.
-            limits = torch.finfo(dtype)
-            rounded = limits.max + 2 ** math.floor(math.log2(limits.max)) * limits.eps / 2
-            if not (value := largest.item()) <= rounded:
-                self.saturated.setdefault((location, dtype), value)
+        """Look at what is queued; waits for each device once."""
+        by_device: dict[torch.device, list[tuple[Location | None, torch.dtype, Tensor]]] = {}
+        for queued in self._unread:
+            by_device.setdefault(queued[2].device, []).append(queued)
         self._unread.clear()
+        for casts in by_device.values():
+            values = torch.stack([largest.to(torch.float32) for _, _, largest in casts]).tolist()
+            for (location, dtype, _), value in zip(casts, values, strict=True):
+                # Up to half a step beyond the largest number it is only rounding.
+                limits = torch.finfo(dtype)
+                rounded = limits.max + 2 ** math.floor(math.log2(limits.max)) * limits.eps / 2
+                if not value <= rounded:
+                    self.saturated.setdefault((location, dtype), value)

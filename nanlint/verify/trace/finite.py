@@ -5,7 +5,7 @@ from __future__ import annotations
 import cmath
 import enum
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -80,6 +80,26 @@ def is_finite(tensor: Tensor) -> bool:
     if tensor.dtype in _PLAIN:
         return math.isfinite(tensor.sum().item()) or not contents(tensor)
     return cmath.isfinite(total(tensor).item()) or not contents(tensor)
+
+
+def not_finite(tensors: Sequence[Tensor]) -> list[int]:
+    """The indices of those that are not. Waits for each device once, and again only for sums that are not finite."""
+    by_device: dict[torch.device, list[int]] = {}
+    for index, tensor in enumerate(tensors):
+        by_device.setdefault(tensor.device, []).append(index)
+    found: list[int] = []
+    with torch.no_grad():
+        for indices in by_device.values():
+            sums = torch.stack([_real(total(tensors[index].detach())) for index in indices]).tolist()
+            found += [
+                i for i, value in zip(indices, sums, strict=True) if not math.isfinite(value) and contents(tensors[i])
+            ]
+    return sorted(found)
+
+
+def _real(value: Tensor) -> Tensor:
+    """One float32 that is finite only where the value is."""
+    return (value.real + value.imag if value.is_complex() else value).to(torch.float32)
 
 
 def contents(tensor: Tensor) -> Contents:

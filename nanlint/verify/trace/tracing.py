@@ -82,38 +82,46 @@ class Tracing:
             self.recorder.settle()
             if self.recorder.is_clean:
                 return
-            for root in roots:
-                loss, _ = self._scaled.get(root, (root, None))
-                if self.recorder.defers(loss) and not _is_finite(loss):
-                    self._tell(self._bad("loss", loss, loss))
-            bad = [leaf for leaf in _leaves(roots) if leaf.grad is not None and not _is_finite(leaf.grad)]
-            for leaf in bad:
-                self._suspect(leaf, leaf.grad)
+            losses = [self._scaled.get(root, (root, None))[0] for root in roots]
+            bad = _with_bad(
+                [(loss, loss) for loss in losses if self.recorder.defers(loss)] + _with_gradients(_leaves(roots))
+            )
+            for tensor, value in bad:
+                if tensor is value:
+                    self._tell(self._bad("loss", value, value))
+                else:
+                    self._suspect(tensor, value)
             scalers = [self._scaled[root][1] for root in roots if root in self._scaled]
             if scalers and bad:
                 self._check_scaled(scalers[0])
 
     def after_grad(self, inputs: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         with self.recorder.suspended():
-            for tensor, gradient in zip(inputs, gradients, strict=True):
-                if isinstance(tensor, torch.nn.Parameter) and not _is_finite(gradient):
-                    self._suspect(tensor, gradient)
+            self.recorder.settle()
+            if self.recorder.is_clean:
+                return
+            pairs = [
+                (tensor, gradient) for tensor, gradient in zip(inputs, gradients, strict=True)
+                if isinstance(tensor, torch.nn.Parameter)
+            ]  # fmt: skip
+            for tensor, gradient in _with_bad(pairs):
+                self._suspect(tensor, gradient)
 
     def before_step(self, optimizer: torch.optim.Optimizer) -> None:
         with self.recorder.suspended():
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             self._has_optimizer = True
+            self.recorder.settle()
             found_inf = getattr(optimizer, "found_inf", None)
             if self.recorder.is_clean or (found_inf is not None and bool(found_inf)):
                 self._pending.clear()
                 return
-            for parameter in parameters:
-                if parameter.grad is not None and not _is_finite(parameter.grad):
-                    known = self._pending.get(id(parameter))
-                    if known is None:
-                        self._suspect(parameter, parameter.grad)
-                        known = self._pending[id(parameter)]
-                    self._tell(known[1])
+            for parameter, gradient in _with_bad(_with_gradients(parameters)):
+                known = self._pending.get(id(parameter))
+                if known is None:
+                    self._suspect(parameter, gradient)
+                    known = self._pending[id(parameter)]
+                self._tell(known[1])
             self._pending.clear()
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -129,8 +137,7 @@ class Tracing:
     def scaled(self, loss: Tensor, result: Tensor, scaler: torch.amp.GradScaler) -> None:
         self._scaled[result] = (loss, scaler)
 
-    def _suspect(self, leaf: Tensor, gradient: Tensor | None) -> None:
-        assert gradient is not None
+    def _suspect(self, leaf: Tensor, gradient: Tensor) -> None:
         # Asked now, since an optimizer that never steps may be gone at the end.
         self._has_optimizer = self._has_optimizer or _holds(leaf)
         if id(leaf) not in self._pending:
@@ -183,6 +190,18 @@ def _is_finite(tensor: Tensor) -> bool:
     with torch.no_grad():
         part = finite.local(tensor.detach())
         return not is_checkable(part) or finite.is_finite(part)
+
+
+def _with_gradients(leaves: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    return [(leaf, leaf.grad) for leaf in leaves if leaf.grad is not None]
+
+
+def _with_bad(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """The pairs of which the second is not finite. Waits for the device once."""
+    with torch.no_grad():
+        parts = [finite.local(value.detach()) for _, value in pairs]
+    checked = [index for index, part in enumerate(parts) if is_checkable(part)]
+    return [pairs[checked[index]] for index in finite.not_finite([parts[each] for each in checked])]
 
 
 def _holds(leaf: Tensor) -> bool:
