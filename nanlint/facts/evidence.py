@@ -119,7 +119,7 @@ def can_be_zero(session: Session, value: Value, depth: int = DEPTH, *, ranged: b
     op = value.op
     if _is_setting(value):
         return False
-    if op in ALWAYS:
+    if op in ALWAYS or (op == "einsum" and value.arg("other") is None):
         return not only_underflows(session, value)
     if op == "sub":
         left = value.arg("input")

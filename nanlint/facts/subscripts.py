@@ -59,9 +59,12 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
     key = ("index", value.ident, *(i.ident for i in indices))
     masks = [i for i in indices if emptiness.is_mask(i)]
     element = {"element": indices[0]} if len(indices) == 1 and indices[0].number is not None else {}
+    whole = frame.session.intern(("slice", 0, 0, 0))
+    # `x[:, None]` holds all that `x` does
+    how = "unsqueeze" if all(i.kind == "none" or i.ident == whole for i in indices) else "index"
     picked = value.but(
         ident=frame.session.intern(key),
-        made_by=Application("index", {"input": value, **element}, frame.place(node)),
+        made_by=Application(how, {"input": value, **element}, frame.place(node)),
         items=None,
         tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
     )
