@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -33,7 +32,7 @@ def digest(folders: Iterable[Path]) -> str:
                     with contextlib.suppress(OSError):
                         stat = os.stat(os.path.join(base, name))
                         state.append((base, name, stat.st_size, stat.st_mtime_ns))
-    return hashlib.sha256(repr(state).encode()).hexdigest()
+    return digest_of(repr(state).encode())
 
 
 class Entries:
@@ -92,7 +91,7 @@ class Entries:
 
 def entry_name(identity: object) -> str:
     """The name of the entry of what has this `repr`."""
-    name = hashlib.sha256(repr(identity).encode("utf-8", "surrogateescape")).hexdigest()
+    name = digest_of(repr(identity).encode("utf-8", "surrogateescape"))
     return os.path.join(name[:2], name[2:] + ".json")
 
 
@@ -151,7 +150,7 @@ class Cache:
 
     def codes(self, packs: Sequence[Path], load: Callable[[], list[tuple[str, str]]]) -> list[tuple[str, str]]:
         """Code and name of each rule of the packs: `load` is called only where they are not known yet."""
-        name = hashlib.sha256(repr([str(pack) for pack in packs]).encode()).hexdigest()
+        name = digest_of(repr([str(pack) for pack in packs]).encode())
         stored = self.entries.load(f"rules-{name[:16]}.json")
         if isinstance(stored, dict) and stored.get("key") == self.version:
             with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -169,7 +168,7 @@ class Cache:
 
     def _key(self, path: str, data: bytes, config: Config) -> str:
         head = repr((self.version, path, _options(path, config))).encode("utf-8", "surrogateescape")
-        return hashlib.sha256(head + b"\0" + data).hexdigest()
+        return digest_of(head + b"\0" + data)
 
 
 def clean(folder: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -63,7 +62,10 @@ _shelf = _Shelf()
 
 def digest_of(data: bytes) -> str:
     """A fingerprint of the content of a file."""
-    return hashlib.sha256(data).hexdigest()
+    # loading it takes as long as parsing a long file, and most files import none of their project
+    from hashlib import sha256
+
+    return sha256(data).hexdigest()
 
 
 class Project:

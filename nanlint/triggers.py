@@ -87,10 +87,10 @@ FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^
 
 
 class _Signs(Data):
-    """How code shows that it holds an op: `words` name one, `patterns` are searched where a word of theirs stands."""
+    """How code shows that it holds an op: `words` name one, `sites` have patterns, searched beside words of theirs."""
 
     words: frozenset[str]
-    patterns: tuple[tuple[frozenset[str], tuple[re.Pattern[str], ...]], ...]
+    sites: tuple[tuple[frozenset[str], str], ...]
 
 
 @lru_cache(maxsize=64)
@@ -102,7 +102,7 @@ def _signs(listened: frozenset[str], masks: bool) -> _Signs:
         quiet |= IN_HALF if masks else IN_HALF | MASKABLE
     spelled = _spelled()
     words.update(*(spelled[op] for op in listened - quiet if op in spelled))
-    return _Signs(frozenset(words), tuple(_patterns(site) for site in SITES if site in listened))
+    return _Signs(frozenset(words), tuple((_needed(site), site) for site in SITES if site in listened))
 
 
 @cache
@@ -110,16 +110,22 @@ def _spelled() -> dict[str, set[str]]:
     """By op: the words that name it."""
     spelled: dict[str, set[str]] = {}
     for op in LINES:
-        words = {spelling.rsplit(".", 1)[-1].strip("_") for spelling in op.spellings}
-        words |= {spelling.rsplit(".", 1)[-1].rstrip("_") for spelling in op.spellings}
-        spelled.setdefault(op.name, set()).update(words, (word + "_" for word in words))
+        words = spelled.setdefault(op.name, set())
+        for spelling in op.spellings:
+            word = spelling[spelling.rfind(".") + 1 :].rstrip("_")
+            bare = word.lstrip("_")
+            words |= {word, bare, word + "_", bare + "_"}
     return spelled
 
 
 @cache
-def _patterns(site: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    needed, some = SITES[site]
-    return frozenset(needed.split()), tuple(re.compile(pattern, re.MULTILINE) for pattern in some)
+def _needed(site: str) -> frozenset[str]:
+    return frozenset(SITES[site][0].split())
+
+
+@cache
+def _patterns(site: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.MULTILINE) for pattern in SITES[site][1])
 
 
 def _masks(text: str) -> bool:
@@ -163,8 +169,8 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     names = signs.words | imported
     # most patterns are found nowhere in a file
     text = index.source.bare
-    spoken_of = [signs for signs in signs.patterns if not signs[0] or not signs[0].isdisjoint(index.source.words)]
-    shown = [(needed, left) for needed, some in spoken_of if (left := [p for p in some if p.search(text)])]
+    spoken_of = [sign for sign in signs.sites if not sign[0] or not sign[0].isdisjoint(index.source.words)]
+    shown = [(needed, left) for needed, site in spoken_of if (left := [p for p in _patterns(site) if p.search(text)])]
     grows = "loop-growth" in listened
     weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
     asked = not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss"))
