@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from nanlint.verify.run.diagnosis import Diagnosis, NonFiniteError, diagnosed, saturation
-from nanlint.verify.run.passes import NOT_AGAIN, First, second_run
-from nanlint.verify.run.replay import Replaying
+from nanlint.verify.run.passes import NOT_AGAIN, NOT_ALONE, First, second_run
+from nanlint.verify.run.replay import Replaying, is_distributed
 from nanlint.verify.run.script import prepared, status_of
 from nanlint.verify.trace.recorder import Recorder
 from nanlint.verify.trace.tracing import Bad, Tracing
@@ -31,7 +31,11 @@ def run_program(program: str, arguments: Sequence[str], *, module: bool, mode: s
     status = status_of(run, first(), NonFiniteError)
     if first.bad is None:
         return status
-    _say(f"the {first.bad.what} of step {first.bad.step} is {first.bad.contents.words}: running the program once more")
+    what = f"the {first.bad.what} of step {first.bad.step} is {first.bad.contents.words}"
+    if not first.is_alone:
+        _print(f"nanlint: {what}; {NOT_ALONE}")
+        return 1
+    _say(f"{what}: running the program once more")
     found = second_run(first.start, program, arguments, module=module)
     if found is None:
         _print("nanlint: " + NOT_AGAIN.format(step=first.bad.step))
@@ -68,7 +72,8 @@ def _watch(run: Callable[[], None], show: Show) -> int:
         show(replaying.diagnosis)
         return 1
     if replaying.could_not_replay:
-        _say("no later step failed, so the cause is not known: --mode two-pass or --mode trace finds it")
+        modes = "--mode trace" if is_distributed() else "--mode two-pass or --mode trace"
+        _say(f"no later step failed, so the cause is not known: {modes} finds it")
         return 1
     return status
 

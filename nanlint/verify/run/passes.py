@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from nanlint.verify.run.diagnosis import Diagnosis, NonFiniteError, diagnosed
+from nanlint.verify.run.replay import is_distributed
 from nanlint.verify.run.script import prepared, status_of
 from nanlint.verify.run.watching import Watching
 from nanlint.verify.trace.tracing import Bad, Tracing
@@ -19,14 +20,19 @@ from nanlint.verify.trace.tracing import Bad, Tracing
 NOT_AGAIN = """the second run did not fail in step {step} or later: the program is not deterministic. A seed for every \
 generator, one order of the data and `torch.use_deterministic_algorithms(True)` make it so; or use --mode trace.
 """
+NOT_ALONE = """one of the processes that train together cannot run the program again by itself: use --mode trace.
+"""
 
 
 class First(Watching):
-    """Stops at the first bad loss or gradient; `start` is then where the step began."""
+    """Stops at the first bad loss or gradient; `start` is then where the step began, and `is_alone` says whether this
+    process trains without others.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._stop, ())
         self.bad: Bad | None = None
+        self.is_alone = True
 
     @property
     def start(self) -> tuple[int, int]:
@@ -36,6 +42,8 @@ class First(Watching):
 
     def _stop(self, bad: Bad) -> None:
         self.bad = bad
+        # asked now, since what the program does on its way out may end the group
+        self.is_alone = not is_distributed()
         raise NonFiniteError
 
 

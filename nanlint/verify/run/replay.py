@@ -102,7 +102,7 @@ class Replaying(Watching):
     def _failed_here(self, bad: Bad) -> None:
         if self._is_running:
             self._bad = self._bad or bad
-            if not _is_distributed():
+            if not is_distributed():
                 self._leave_if_bad()
         elif not self._trace_next:
             self._say(f"{_sentence(bad)}; this step is no function that could be run again: tracing from the next one")
@@ -112,7 +112,7 @@ class Replaying(Watching):
         """Raise FailedStep, in all processes that train together or in none: one alone would wait in vain."""
         own = 0 if self._bad is None else LOSS if self._bad.what == "loss" else GRADIENT
         worst = own
-        if _is_distributed():
+        if is_distributed():
             flag = torch.tensor([own], device="cuda" if dist.get_backend() == "nccl" else "cpu")
             dist.all_reduce(flag, dist.ReduceOp.MAX)
             worst = int(flag.item())
@@ -126,7 +126,7 @@ class Replaying(Watching):
         with self._running():
             # Looking at each result as it comes keeps the operands, on any device. A process that left the step at
             # once would let the others wait for its gradients.
-            self.trace(Tracing((lambda _: None) if _is_distributed() else self.tell, deferred=False))
+            self.trace(Tracing((lambda _: None) if is_distributed() else self.tell, deferred=False))
             try:
                 result = step()
             except BaseException:
@@ -150,13 +150,14 @@ class Replaying(Watching):
     def tell(self, bad: Bad) -> None:
         """Raise NonFiniteError with the report."""
         self.found = bad
-        rank = f"  = process: rank {dist.get_rank()}\n" if _is_distributed() else ""
+        rank = f"  = process: rank {dist.get_rank()}\n" if is_distributed() else ""
         found = diagnosed(bad)
         self.diagnosis = replace(found, text=found.text + rank)
         raise NonFiniteError(self.diagnosis.text)
 
 
-def _is_distributed() -> bool:
+def is_distributed() -> bool:
+    """Whether processes train together."""
     return bool(dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1)
 
 
