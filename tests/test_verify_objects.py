@@ -205,6 +205,12 @@ MODES = """
         return points
     """,
         """
+    def f(x, anchors):
+        if anchors is not None:
+            raise ValueError("anchors is not supported here")
+        return x.log()  # bad
+    """,
+        """
     class Head(nn.Module):
         def __init__(self, dim: int, heads: int = 8):
             super().__init__()

@@ -24,13 +24,13 @@ from nanlint.verify.arguments.classes import annotated
 from nanlint.verify.arguments.guards import guards
 from nanlint.verify.arguments.specs import SIZES, Object, Spec, Written
 from nanlint.verify.calling import copied, limited, reset
-from nanlint.verify.target import MOST_CLASSES, Target, classes_of, concrete, parameters, reason
+from nanlint.verify.target import Target, classes_of, concrete, parameters, reason
 
 _COMBINED = 8
 _TRIES = 200
 _CALL_S = 3.0
-# Objects for arguments of one class, and processor time to look for them.
-_OBJECTS, _OBJECT_S = 2, 1.5
+# Objects for arguments of one class, calls of each class that inherits it, and processor time to look for them.
+_OBJECTS, _TRIES_OBJECT, _OBJECT_S = 2, 40, 1.5
 
 
 @dataclass(slots=True)
@@ -100,8 +100,8 @@ def objects(kind: type) -> tuple[Object, ...]:
     """The plainest object of a class, and of those that inherit it, as far as some arguments make one."""
     until = time.process_time() + _OBJECT_S
     found: list[Object] = []
-    for each in itertools.islice(concrete(kind), MOST_CLASSES):
-        for choice in _choices(each, set(), nested=False):
+    for each in concrete(kind):
+        for choice in itertools.islice(_choices(each, set(), nested=False), _TRIES_OBJECT):
             if time.process_time() > until or len(found) == _OBJECTS:
                 return tuple(found)
             with contextlib.suppress(BaseException):

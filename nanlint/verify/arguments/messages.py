@@ -50,5 +50,11 @@ def missing_key(error: BaseException | None) -> object | None:
     return error.args[0] if isinstance(error, KeyError) and error.args else None
 
 
+def unwanted(message: str, names: list[str]) -> list[str]:
+    """The parameters of which the message says that they are not to be given."""
+    refused = r"(?: is| are)? (?:not supported|not allowed|must be None|should be None|expected to be None)"
+    return [name for name in names if re.search(rf"\b{re.escape(name)}{refused}", message)]
+
+
 def asks_for_gradient(message: str) -> bool:
     return "does not require grad" in message

@@ -204,6 +204,7 @@ class _Search:
         message = str(best.error or "")
         order = messages.named(message, sorted(self.allowed, key=lambda name: name not in self._asked))
         yield from self._keys(best, order)
+        yield from self._without(best, messages.unwanted(message, order))
         yield from self._asked_shapes(best, order)
         yield from self._asked_for(best, message, order)
         yield from self._shared_shapes(best)
@@ -215,6 +216,14 @@ class _Search:
                 range(min(_PAIRED, len(self.allowed[one]))), range(min(_PAIRED, len(self.allowed[other])))
             ):
                 yield {**best.choice, one: i, other: j}
+
+    def _without(self, best: _Try, names: list[str]) -> Iterator[Choice]:
+        for name in names:
+            if plain(None) not in self.allowed[name]:
+                self.allowed[name].append(plain(None))
+        none = {name: self.allowed[name].index(plain(None)) for name in names}
+        if none:
+            yield {**best.choice, **none}
 
     def _keys(self, best: _Try, order: list[str]) -> Iterator[Choice]:
         """A dict with the key that was missing."""
