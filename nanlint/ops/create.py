@@ -7,6 +7,7 @@ from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, INF, O
 from nanlint.ops.define import CERTAIN, POSSIBLE, op
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.shapes import always, argument, join, same
+from nanlint.slotted import replace
 
 HALF_OPEN_UNIT = Interval(0.0, 1.0, hi_open=True)
 LIKE = "like"
@@ -30,7 +31,10 @@ def stepped(call: Call) -> Interval | None:
 def uniform(call: Call) -> Interval | None:
     low = argument(call, "from") if call.given("from") else ZERO
     high = argument(call, "to") if call.given("to") else ONE
-    return None if low is None or high is None else low.join(high)
+    if low is None or high is None:
+        return None
+    # from 0 or below the upper limit is not drawn, as with `rand`; between two of one sign rounding may reach it
+    return replace(low.join(high), hi_open=low.hi <= 0 < high.lo)
 
 
 def whole(call: Call) -> Interval | None:
