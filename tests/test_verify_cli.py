@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +119,23 @@ def test_without_torch_it_says_what_to_install(nanlint: Program, project: Path) 
     assert "torch is not installed" in done.stderr
     assert "nanlint[verify]" in done.stderr
     assert nanlint("check", "bad.py", env={"PYTHONPATH": path}).returncode == 1
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
+    (project / "bad.py").write_text(BAD, encoding="utf-8")
+    scratch = tmp_path / "temporary"
+    scratch.mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "nanlint", "verify", "--quiet"], cwd=project,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(scratch)},
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while not list(scratch.iterdir()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert list(scratch.iterdir())
+    running.terminate()
+    assert running.wait(60) == 128 + signal.SIGTERM
+    assert not list(scratch.iterdir())
 
 
 def test_reproducers_need_verify(nanlint: Program) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from nanlint.finding import Confidence, Finding, Position, Verdict
+from nanlint.verify.devices import CHILD
 from nanlint.verify.isolate import worker
 from nanlint.verify.verdicts import Limits, Verifier
 
@@ -145,6 +153,57 @@ def test_an_import_that_fails_is_told(judge: Judge, name: str, head: str, said: 
 def test_an_import_that_changes_settings_is_reset(judge: Judge) -> None:
     text = "torch.set_grad_enabled(False)\ntorch.set_default_dtype(torch.float64)\nos.chdir('/')\n\n\n"
     assert judge(text + GOOD, "settings").status == "confirmed"
+
+
+def test_a_child_that_does_not_read_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deaf.py").write_text(
+        "import os, sys, time\nos.write(int(sys.argv[2]), b'{}\\n')\ntime.sleep(99)\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    deaf = worker.Worker("deaf", tmp_path)
+    with pytest.raises(worker.Lost, match="timeout: the question was not read within 1 s"):
+        deaf.ask({"text": "x" * (1 << 20)}, 1)
+    with pytest.raises(worker.Lost, match="timeout: no answer within 1 s"):
+        deaf.ask({"text": "x"}, 1)
+    assert deaf.starts == 2
+
+
+def test_a_child_that_cannot_be_started_leaves_nothing_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(FileNotFoundError):
+        worker.Worker("deaf", tmp_path / "nowhere").ask({}, 1)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_script_ends_with_the_child_that_runs_it(tmp_path: Path) -> None:
+    """Without the namespaces, of which the child is the first process and in which all others die with it."""
+    script, note = tmp_path / "script.py", tmp_path / "pid.txt"
+    script.write_text(f"import os\nopen({str(note)!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass\n", "utf-8")
+    asked, ask = os.pipe()
+    answers, answer = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-m", CHILD, str(asked), str(answer)],
+        cwd=tmp_path, pass_fds=(asked, answer), env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    os.write(ask, json.dumps({"do": "script", "path": str(script)}).encode() + b"\n")
+    assert waited(lambda: note.exists() and note.read_text(encoding="utf-8"))
+    child.kill()
+    child.wait()
+    for descriptor in (asked, ask, answers, answer):
+        os.close(descriptor)
+    number = int(note.read_text(encoding="utf-8"))
+    process = Path(f"/proc/{number}")
+    ended = waited(lambda: not process.exists() or "Z (zombie)" in (process / "status").read_text(encoding="utf-8"))
+    if not ended:
+        os.kill(number, signal.SIGKILL)
+    assert ended
+
+
+def waited(done: Callable[[], object]) -> bool:
+    until = time.monotonic() + 60
+    while not done() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(done())
 
 
 def test_there_is_no_network(judge: Judge) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,8 +77,30 @@ def verified(
     """
     if not findings:
         return ()
-    if on_ray:
-        return _on_ray(findings, progress, cache, device)
+    with _leaving_at_sigterm():
+        if on_ray:
+            return _on_ray(findings, progress, cache, device)
+        return _here(findings, progress, cache, device, with_fixes=with_fixes)
+
+
+@contextmanager
+def _leaving_at_sigterm() -> Iterator[None]:
+    """Where it would end this process at once, and leave the scratch folder, it now ends what runs inside first."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _here(
+    findings: Sequence[Finding], progress: Callable[[int, int], None], cache: Cache | None, device: str, *,
+    with_fixes: bool,
+) -> tuple[Finding, ...]:  # fmt: skip
     from nanlint.verify.devices import DeviceMissing
     from nanlint.verify.verdicts import TorchMissing, Verifier
 

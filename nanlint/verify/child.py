@@ -99,6 +99,7 @@ def _in_a_fork(function: Callable[[], Answer], scratch: Path, channel: int, devi
         with contextlib.suppress(BaseException):
             os.close(read)
             os.close(channel)
+            confine.end_with(write)
             refused = _entered(scratch, device)
             home = os.getpid()
             given = {"failed": False, "message": refused["reason"]} if refused else _guarded(function)

@@ -52,11 +52,12 @@ class Worker:
         """The answer, within so many seconds of wall time once the child is up. Raises Lost."""
         if self._process is None:
             self._start()
+        until = time.monotonic() + seconds
         try:
-            os.write(self._to_child, json.dumps(question).encode() + b"\n")
+            self._send(json.dumps(question).encode() + b"\n", until, seconds)
         except BrokenPipeError:
             raise self._lost() from None
-        return self._answer(seconds)
+        return self._answer(until, seconds)
 
     def close(self) -> None:
         """Kill the child and all that it started."""
@@ -72,6 +73,8 @@ class Worker:
     def _start(self) -> None:
         read, self._to_child = os.pipe()
         self._from_child, write = os.pipe()
+        # A child that reads no more must not stop this process too.
+        os.set_blocking(self._to_child, False)
         command = [*_isolation(), *self._command, str(read), str(write), *self._arguments]
         try:
             self._process = subprocess.Popen(  # noqa: S603 (our own interpreter)
@@ -79,14 +82,26 @@ class Worker:
                 cwd=self._scratch, env={**_environment(self._scratch), **self._environment}, pass_fds=(read, write),
                 start_new_session=True,
             )  # fmt: skip
+        except OSError:
+            os.close(self._to_child)
+            os.close(self._from_child)
+            raise
         finally:
             os.close(read)
             os.close(write)
         self.starts += 1
-        self._answer(self._start_s)
+        self._answer(time.monotonic() + self._start_s, self._start_s)
 
-    def _answer(self, seconds: float) -> dict[str, Any]:
-        until = time.monotonic() + seconds
+    def _send(self, data: bytes, until: float, seconds: float) -> None:
+        while data:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([], [self._to_child], [], left)[1]:
+                self.close()
+                raise Lost(f"timeout: the question was not read within {seconds:g} s")
+            data = data[os.write(self._to_child, data) :]
+
+    def _answer(self, until: float, seconds: float) -> dict[str, Any]:
+        """What the child says until a time, which is so many seconds after it was asked."""
         text = bytearray()
         while not text.endswith(b"\n"):
             left = until - time.monotonic()
