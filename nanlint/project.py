@@ -72,10 +72,12 @@ class Project:
     """The modules that one file may import. To be closed when its check is over.
 
     `import a` means a module beside the package that holds the file, or in a folder `src` there; for a file in no
-    package, one beside the file or beside its folder. What is installed is no part of a project.
+    package, one beside the file or beside its folder. What is installed is no part of a project. Where it is `watched`,
+    `looked_at` has what a result rests on.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, watched: bool = True) -> None:
+        self._watched = watched
         self.looked_at: dict[str, str | None] = {}
         self._path = os.path.abspath(path)
         self._checked: Source | None = None
@@ -160,8 +162,8 @@ class Project:
             stat = os.stat(path)
             stamp = (stat.st_mtime_ns, stat.st_size)
             held = _shelf.get(path)
-            if held is None or held.stamp != stamp:
-                held = _shelf.put(path, _read_again(path, stamp, held))
+            if held is None or held.stamp != stamp or (self._watched and not held.digest):
+                held = _shelf.put(path, _read_again(path, stamp, held, watched=self._watched))
         except OSError:
             return None
         _shelf.use(path)
@@ -169,15 +171,16 @@ class Project:
         return held.source
 
 
-def _read_again(path: str, stamp: tuple[int, int], before: _Held | None) -> _Held:
+def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watched: bool) -> _Held:
     """Raises OSError."""
     with open(path, "rb") as stream:
         data = stream.read()
+    digest = digest_of(data) if watched else ""
     if before is not None and before.source is not None:
         if before.source.data == data:
-            return _Held(before.source, len(data), stamp, digest_of(data))
+            return _Held(before.source, len(data), stamp, digest)
         _close(before)
-    return _Held(_source(data, path), len(data), stamp, digest_of(data))
+    return _Held(_source(data, path), len(data), stamp, digest)
 
 
 def _close(held: _Held) -> None:

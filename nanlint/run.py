@@ -118,7 +118,7 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
         rules = _rules(config, config.ignored(target.path))
 
         def judge(data: bytes) -> Result:
-            with closing(Project(target.path)) as project:
+            with closing(Project(target.path, watched=cache is not None)) as project:
                 looked_at.append(project.looked_at)
                 return check_bytes(
                     data, target.path, rules, config.confidence, noqa=target.noqa, modules=project,

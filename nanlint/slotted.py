@@ -7,6 +7,7 @@ That fields are not assigned to is checked by the type checker alone, so that an
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,15 @@ def made_by(*, default_factory: Callable[[], Made]) -> Made:
     return _Anew(default_factory)  # type: ignore[return-value]
 
 
+@cache
+def _taking(fields: tuple[str, ...]) -> object:
+    """An `__init__` for fields without defaults, which many kinds of nodes have the same of."""
+    rows = [f"def __init__(self, {', '.join(fields)}):", *(f" self.{field} = {field}" for field in fields)]
+    made: dict[str, object] = {}
+    exec("\n".join(rows), {}, made)  # noqa: S102
+    return made["__init__"]
+
+
 class Slotted(type):
     """Makes a slot of each annotation and an `__init__` that takes them in order."""
 
@@ -44,7 +54,9 @@ class Slotted(type):
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
         anew = {field: default.make for field, default in defaults.items() if isinstance(default, _Anew)}
         namespace["__slots__"] = namespace["__match_args__"] = fields
-        if fields:
+        if fields and not defaults:
+            namespace["__init__"] = _taking(fields)
+        elif fields:
             head = ", ".join(f"{field}=_{field}" if field in defaults else field for field in fields)
             rows = [f" self.{f} = " + (f"_make_{f}() if {f} is _{f} else {f}" if f in anew else f) for f in fields]
             known = {f"_{field}": _ABSENT if field in anew else default for field, default in defaults.items()}

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nanlint.api import (
     ABOVE_MINUS_ONE,
@@ -74,8 +74,7 @@ def manual_bce_without_clamp(site: Site) -> Iterator[Report]:
                 return
 
 
-@dataclass
-class _Half:
+class _Half(NamedTuple):
     """`log(p)` or `log(1 - p)`: the argument of the log, and the probability below its guards."""
 
     application: Application

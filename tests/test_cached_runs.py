@@ -93,6 +93,17 @@ def test_a_change_is_checked_again_where_it_is_and_where_it_is_imported(
     assert again() == ["user.py"]
 
 
+def test_what_a_run_without_a_cache_has_read_is_known_to_the_next_with_one(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    for file, text in (("__init__.py", ""), ("user.py", USER), ("helpers.py", HELPERS[0])):
+        edit(folder, file, text)
+    cache = tmp_path / "cache"
+    assert checked(folder) == checked(folder, Cache(cache, "1"))
+    edit(folder, "helpers.py", HELPERS[1])
+    assert checked(folder, Cache(cache, "1")) == checked(folder)
+    assert not checked(folder).findings
+
+
 def started(folder: Path, *command: str) -> subprocess.Popen[str]:
     arguments = [*command, sys.executable, "-m", "nanlint", "check", "--isolated", "--output-format", "json", "package"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -9,16 +9,13 @@ from nanlint.finding import Position
 from nanlint.slotted import Data
 from nanlint.source.lex import STRING
 
-# what says where comments and statements begin and end
-LAYOUT = re.compile(
-    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)",
-    re.DOTALL,
+# what says where comments and statements begin and end; most files hold none of our comments
+LAYOUT = (
+    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)"
 )
 # flake8.defaults.NOQA_INLINE_REGEX of flake8 7, with blanks allowed before the colon as ruff does
-NOQA = re.compile(
-    r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?", re.IGNORECASE
-)
-IGNORE = re.compile(r"#\s*nanlint:\s*ignore(?![\w-])(?:\[(?P<items>[^\]]*)\])?", re.IGNORECASE)
+NOQA = r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?"
+IGNORE = r"#\s*nanlint:\s*ignore(?![\w-])(?:\[(?P<items>[^\]]*)\])?"
 
 
 class Suppression(Data):
@@ -77,11 +74,11 @@ def _find(text: str) -> list[Suppression]:
             found.append(Suppression(kind, match[0], position, split, first_row, last_row))
         waiting.clear()
 
-    for token in LAYOUT.finditer(text):
+    for token in re.finditer(LAYOUT, text, re.DOTALL):
         kind = token.lastgroup
         if kind == "comment":
             for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)):
-                for match in pattern.finditer(token[0]):
+                for match in re.finditer(pattern, token[0], re.IGNORECASE):
                     column = token.start() + match.start() - row_start + 1
                     waiting.append((Position(row, column), match, kind))
         elif kind == "open":
