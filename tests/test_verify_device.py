@@ -149,9 +149,13 @@ def test_writes_elsewhere_are_refused_there_too(verifier: Verifier, folder: Path
 
 def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
-    with pytest.raises(DeviceMissing, match="cuda:2 cannot be used here: CUDA_VISIBLE_DEVICES is 5,GPU-7"):
+    with pytest.raises(DeviceMissing, match='cuda:2 cannot be used here: CUDA_VISIBLE_DEVICES is "5,GPU-7"'):
         Device("cuda:2", tmp_path)
     assert Device("cuda:1", tmp_path)._searcher._environment["CUDA_VISIBLE_DEVICES"] == "GPU-7"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(DeviceMissing, match='cuda:0 cannot be used here: CUDA_VISIBLE_DEVICES is ""'):
+        Device("cuda", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     if not torch.cuda.is_available():
         device = Device("cuda", tmp_path)
         with pytest.raises(DeviceMissing, match="cuda cannot be used here: AssertionError: Torch not compiled"):

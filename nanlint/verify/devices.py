@@ -73,11 +73,12 @@ def _only(number: int) -> dict[str, str]:
     """The environment in which this GPU, of those that are visible here, is the only one, and waits for each kernel, so
     that what fails on it fails in the call that is to blame.
     """
-    visible = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
-    if visible and number >= len(visible):
-        raise DeviceMissing(f"cuda:{number} cannot be used here: CUDA_VISIBLE_DEVICES is {','.join(visible)}")
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = [str(each) for each in range(number + 1)] if given is None else given.split(",")
+    if number >= len(visible) or not visible[number].strip():
+        raise DeviceMissing(f'cuda:{number} cannot be used here: CUDA_VISIBLE_DEVICES is "{given}"')
     return {
-        "CUDA_VISIBLE_DEVICES": visible[number] if visible else str(number),
+        "CUDA_VISIBLE_DEVICES": visible[number].strip(),
         "CUDA_LAUNCH_BLOCKING": "1",
         # To ask whether there is a GPU would otherwise begin to use it, and then no process can be forked.
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
