@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, Report, Site, Value, first_arg, rule, strip_views
+from nanlint.api import CERTAIN, LIKELY, Fill, Report, Site, Value, covered, first_arg, rule, strip_views
 
 
 @rule("NAN202", at="empty-reduction cross_entropy nll_loss", kind="division")
@@ -39,7 +39,7 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
     ## Known limits
 
     Only an index that is seen to be boolean counts as a selection. That some element always fits, as below the
-    median, is not seen.
+    median, is not seen. Targets that a comparison has replaced by the one to ignore give a `possible` finding.
     """
     if site.is_repaired:
         return
@@ -92,7 +92,7 @@ def _without_weight(site: Site) -> Iterator[Report]:
 
 
 def _all_ignored(site: Site) -> Iterator[Report]:
-    """The targets are written out, and each of them is the one to ignore."""
+    """The targets are written out, and each is the one to ignore, or a mask has made that of as many as it covers."""
     target, reduction, ignored = site.operand("target"), site.value("reduction"), site.value("ignore_index")
     if target is None or (reduction is not None and reduction.const != "mean"):
         return
@@ -105,6 +105,29 @@ def _all_ignored(site: Site) -> Iterator[Report]:
             f"{index:g}, which it ignores: it is nan; give `reduction='sum'` and divide by `max(count, 1)`",
             at=site.place,
         )
+        return
+    written = _written_over(target.value, index)
+    confidence = covered(site, written) if written is not None and not site.is_repaired else None
+    if confidence is not None:
+        yield site.report(
+            min(confidence, LIKELY),
+            f"`{site.op}` divides by the number of targets that count, and `{site.show(target)}` can be "
+            f"{index:g} throughout, which it ignores: it is nan; give `reduction='sum'` and divide by `max(count, 1)`",
+            at=site.place,
+        )
+
+
+def _written_over(target: Value, index: float | None) -> Fill | None:
+    """The mask by which targets were replaced by the one to ignore."""
+    made = strip_views(target)
+    mask, filler = made.arg("mask"), made.arg("value")
+    if made.op == "masked_fill" and mask is not None and filler is not None and filler.number == index:
+        return Fill(mask, True)
+    condition, taken, other = made.arg("condition"), made.arg("input"), made.arg("other")
+    if made.op == "where" and condition is not None and taken is not None and other is not None:
+        if index in (taken.number, other.number):
+            return Fill(condition, taken.number == index)
+    return None
 
 
 def _literals(value: Value) -> list[float]:
