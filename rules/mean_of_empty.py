@@ -124,10 +124,9 @@ def _written_over(target: Value, index: float | None) -> Fill | None:
     if made.op == "masked_fill" and mask is not None and filler is not None and filler.number == index:
         return Fill(mask, True)
     condition, taken, other = made.arg("condition"), made.arg("input"), made.arg("other")
-    if made.op == "where" and condition is not None and taken is not None and other is not None:
-        if index in (taken.number, other.number):
-            return Fill(condition, taken.number == index)
-    return None
+    if made.op != "where" or condition is None or taken is None or other is None:
+        return None
+    return Fill(condition, taken.number == index) if index in (taken.number, other.number) else None
 
 
 def _literals(value: Value) -> list[float]:
