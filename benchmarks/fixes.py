@@ -7,8 +7,10 @@ among them, and run. In the packages every fix is made that is offered.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import tempfile
 import textwrap
 import warnings
 from collections import Counter
@@ -23,8 +25,10 @@ import click
 from benchmarks import packages, table
 from nanlint.config import Config
 from nanlint.files import Target
-from nanlint.finding import Confidence, Result
+from nanlint.finding import Confidence, Result, Rewritten
+from nanlint.fixes.files import write
 from nanlint.run import check
+from nanlint.source import Source
 
 ENTRIES = Path(__file__).resolve().parents[1] / "fixtures" / "hazards" / "fixable.json"
 HEAD = "import math\n\nimport torch\nimport torch.nn.functional as F\n\n\n"
@@ -157,7 +161,8 @@ def _is_finite(value: Any) -> bool:
 class FileCount:
     """Findings of a file and what became of them: `found` = `fixed` + `refused` + `left`.
 
-    `refused`: something could be written, but it did not hold. `lines` are those of the file.
+    `refused`: something could be written, but it did not hold. `lines` are those of the file. `outside`: bytes of the
+    written file that are not what they were, though no edit touches them.
     """
 
     path: str
@@ -166,6 +171,7 @@ class FileCount:
     fixed: int = 0
     safe: int = 0
     refused: int = 0
+    outside: int = 0
     uncompiled: bool = False
     unsettled: bool = False
     failed: bool = False
@@ -184,9 +190,26 @@ def count(path: str) -> FileCount:
     again: Result = check(Target(path, Config(), made.after), fixing="unsafe")
     return FileCount(
         path, lines, len(plain.findings), len(made.findings),
-        sum(check_safe(finding.fixes) for finding in made.findings), refused,
+        sum(check_safe(finding.fixes) for finding in made.findings), refused, bytes_outside(made),
         not _compiles(made.after, path), again.rewritten is not None, bool(now.failures),
     )  # fmt: skip
+
+
+def bytes_outside(made: Rewritten) -> int:
+    """How many bytes of the file, written to disk, differ from those of the file before with its edits and no more."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.py"
+        path.write_bytes(made.before)
+        write(str(path), made.before, made.after)
+        written = path.read_bytes()
+    expected = made.before
+    for edits in made.rounds:
+        encoding = Source(expected, "file.py").encoding
+        ends = [(0, 0), *((edit.start, edit.end) for edit in edits), (len(expected), len(expected))]
+        kept = [expected[before[1] : after[0]] for before, after in itertools.pairwise(ends)]
+        put = [edit.text.encode(encoding) for edit in edits]
+        expected = b"".join(part for pair in itertools.zip_longest(kept, put, fillvalue=b"") for part in pair)
+    return abs(len(written) - len(expected)) + sum(a != b for a, b in zip(written, expected, strict=False))
 
 
 def check_safe(fixes: Sequence[Any]) -> bool:
@@ -237,10 +260,10 @@ def main(names: tuple[str, ...], jobs: int) -> None:
     for package in packages.chosen(names):
         files = list(counted([str(file.path) for file in package.files if file.torch], jobs))
         totals = [sum(getattr(f, k) for f in files) for k in ("lines", "found", "fixed", "safe", "refused")]
-        ends = [sum(getattr(f, k) for f in files) for k in ("uncompiled", "unsettled", "failed")]
+        ends = [sum(getattr(f, k) for f in files) for k in ("outside", "uncompiled", "unsettled", "failed")]
         counts_of_packages.append((package.pin, *(f"{number:,}" for number in (*totals, *ends))))
         for file in files:
-            if file.uncompiled or file.unsettled or file.failed:
+            if file.outside or file.uncompiled or file.unsettled or file.failed:
                 click.echo(f"{file}")
     columns = (
         "package",
@@ -249,6 +272,7 @@ def main(names: tuple[str, ...], jobs: int) -> None:
         "fixed",
         "by safe ones",
         "refused",
+        "bytes outside",
         "do not compile",
         "change again",
         "failed",

@@ -11,6 +11,7 @@ from nanlint.finding import Confidence, Finding, Position, Result
 from nanlint.following import callers, drivers
 from nanlint.mentions import mentioned
 from nanlint.rule import Rule
+from nanlint.selection import INVALID
 from nanlint.slotted import replace
 from nanlint.source import Modules, Source, SourceError, Suppression
 from nanlint.triggers import triggers
@@ -50,7 +51,7 @@ def check(
     except SourceError as error:
         start = error.position
         end = Position(start.row, start.column + 1)
-        return Result((Finding("NAN000", "invalid-file", error.message, path, start, end, Confidence.CERTAIN),))
+        return Result((Finding(INVALID.code, INVALID.name, error.message, path, start, end, Confidence.CERTAIN),))
 
 
 def _check(

@@ -125,11 +125,15 @@ class Failure(Data):
 
 
 class Rewritten(Data):
-    """A file before and after its fixes were made, and the findings that they took away."""
+    """A file before and after its fixes were made, and the findings that they took away.
+
+    `rounds`: the edits in the order of the file, those of each round on what the one before it left.
+    """
 
     before: bytes
     after: bytes
     findings: tuple[Finding, ...]
+    rounds: tuple[tuple[Edit, ...], ...] = ()
 
 
 class Result(Data):

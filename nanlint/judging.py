@@ -142,7 +142,7 @@ def _finding(session: Session, said: _Said, proposals: Proposals | None) -> Find
         message += f", when called from line {session.row(said.site.calls[0])}"
     return Finding(
         said.rule.code, said.rule.name, message, session.source.path, start, end, report.confidence, tuple(related),
-        proposals.of(said.site, report) if proposals is not None else (),
+        proposals.of(said.site, report, said.rule.name) if proposals is not None else (),
     )  # fmt: skip
 
 

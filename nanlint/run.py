@@ -16,7 +16,7 @@ from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
 from nanlint.project import LookedAt, Project
-from nanlint.selection import UNUSED, Code, Named, selected, unknown
+from nanlint.selection import INVALID, UNUSED, Code, Named, selected, unknown
 from nanlint.slotted import Data, made_by
 from nanlint.source import mentions_torch
 
@@ -251,7 +251,7 @@ def _read(target: Target) -> bytes:
 def _unreadable(path: str, error: OSError) -> Result:
     message = f"cannot read the file: {error.strerror or error}"
     start = Position(1, 1)
-    return Result((Finding("NAN000", "invalid-file", message, path, start, start, Confidence.CERTAIN),))
+    return Result((Finding(INVALID.code, INVALID.name, message, path, start, start, Confidence.CERTAIN),))
 
 
 def _shared_out(

@@ -22,14 +22,38 @@ class Named(Protocol):
 
 
 class Code(Data):
-    """What is named like a rule."""
+    """What is named like a rule; `doc` is what `nanlint explain` says of it, in Markdown."""
 
     code: str
     name: str
+    doc: str = ""
 
 
-UNUSED = Code("NAN001", "unused-suppression")
+UNUSED = Code(
+    "NAN001",
+    "unused-suppression",
+    """A comment that silences nothing.
+
+`# noqa: NAN101` or `# nanlint: ignore[NAN101]` on a line without such a finding, of whatever confidence: the code has
+changed, or the rule has. It would silence the next defect of that line.
+
+## Fix safety
+
+Safe: `nanlint check --fix` takes the comment out, or those codes in it that are of no use.
+
+## Known limits
+
+`# noqa` without codes, and codes of other tools, are left alone. `--ignore NAN001` switches this off.""",
+)
 """What is no rule, and is selected like one: comments that silence nothing."""
+INVALID = Code(
+    "NAN000",
+    "invalid-file",
+    """A file that cannot be read, decoded or parsed, so that nothing is known of it.
+
+The message says what is wrong, and where. The other files are checked all the same; the exit status is 1.""",
+)
+"""What is no rule, and cannot be selected."""
 AnyNamed = TypeVar("AnyNamed", bound=Named)
 
 

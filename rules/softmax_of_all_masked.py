@@ -5,6 +5,8 @@ from nanlint.api import (
     LIKELY,
     POSSIBLE,
     Fill,
+    Operand,
+    Proposal,
     Report,
     Site,
     Value,
@@ -17,6 +19,7 @@ from nanlint.api import (
     strip_views,
 )
 
+FILLS = {"masked_fill": "masked_fill(x, m, c)", "where": "where(m, c, x)"}
 LARGEST = frozenset({"max", "amax"})
 DISTRIBUTIONS = frozenset({"Categorical", "OneHotCategorical"})
 MASKS = ("key_padding_mask", "attn_mask")
@@ -60,6 +63,10 @@ def softmax_of_all_masked(site: Site) -> Iterator[Report]:
     # run: attention(torch.ones(1, 2, requires_grad=True), torch.tensor([[True, True]]))
     ```
 
+    ## Fix safety
+
+    Unsafe: a row that is masked throughout gets equal weights, which are to be zeroed, instead of nan.
+
     ## Known limits
 
     Which dimension a mask covers is not looked at. A mask that is compared with lengths, or that comes from another
@@ -91,7 +98,17 @@ def softmax_of_all_masked(site: Site) -> Iterator[Report]:
         at=site.place,
         # softmax and log_softmax of one tensor
         defect=("masked", id(site.place.unit), strip_views(logits).ident),
+        fixes=_filled(site, x, fill),
     )
+
+
+def _filled(site: Site, x: Operand, fill: Fill) -> tuple[Proposal, ...]:
+    """The lowest finite number in the place of -inf, where that is written."""
+    if fill.by is None or fill.by.op not in FILLS:
+        return ()
+    pattern = FILLS[fill.by.op] if fill.truth or fill.by.op != "where" else "where(m, x, c)"
+    title = "Fill with the lowest finite number"
+    return site.fix_made(title, Operand(fill.by, x.node), pattern, "lowest(x)", part="c")
 
 
 def _logits(site: Site, value: Value) -> Value | None:

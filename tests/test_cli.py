@@ -257,6 +257,12 @@ def test_explain_by_code_and_name(nanlint: Program) -> None:
     assert nanlint("explain", "log-of-nonpositive").stdout == nanlint("explain", "nan101").stdout == text
 
 
+@pytest.mark.parametrize(("code", "name"), [("NAN001", "unused-suppression"), ("NAN000", "invalid-file")])
+def test_explain_of_what_is_no_rule(nanlint: Program, code: str, name: str) -> None:
+    for word in (code, name):
+        assert nanlint("explain", word).stdout.startswith(f"# {name} ({code})\n")
+
+
 def test_explain_of_an_unknown_rule(nanlint: Program) -> None:
     done = nanlint("explain", "NAN1O1")
     assert done.returncode == 2

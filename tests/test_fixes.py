@@ -73,7 +73,7 @@ def test_what_a_variable_holds_moves_with_it() -> None:
         """)
     assert after(before) == body("""
         def f(z: torch.Tensor, y):
-            return y * (torch.softmax(z, dim=-1))
+            return y * torch.softmax(z, dim=-1)
         """)
 
 

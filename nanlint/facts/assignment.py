@@ -146,6 +146,8 @@ def _store(frame: Frame, target: cst.Subscript, value: Value) -> None:
     if mask is not None:
         operands = {"input": kept, "mask": mask, "value": value}
         result = result.but(made_by=Application("masked_fill", operands, frame.place(target)))
+        nodes = {"input": target.value, "mask": target, "value": target}
+        frame.keep(result, {name: Operand(operands[name], node) for name, node in nodes.items()})
     elif _is_diagonal(target, indices):
         result = result.but(made_by=Application("diagonal_scatter", {"input": base, "src": value}, frame.place(target)))
     result = made_from(frame.session, overwritten(base, result), (base, value))

@@ -41,12 +41,13 @@ class Fill(NamedTuple):
     """What put -inf into rows: where `mask` is `truth`, or everywhere without a mask.
 
     `beside`: what it was added to, into which a nan in the gradient of the row goes on; the gradient of what was
-    written over is 0 in any case.
+    written over is 0 in any case. `by`: what an operation that fills gave.
     """
 
     mask: Value | None
     truth: bool
     beside: tuple[Value, ...] = ()
+    by: Value | None = None
 
 
 def fills(value: Value, depth: int = DEPTH, beside: tuple[Value, ...] = ()) -> Iterator[Fill]:
@@ -75,7 +76,7 @@ def fills(value: Value, depth: int = DEPTH, beside: tuple[Value, ...] = ()) -> I
         if mask is None or filler is None:
             return
         if _is_negative_infinity(filler):
-            yield Fill(mask, True, beside)
+            yield Fill(mask, True, beside, value)
         elif _tells_of_rows(mask):
             return
         yield from fills(inner, depth - 1, beside)
@@ -86,7 +87,7 @@ def fills(value: Value, depth: int = DEPTH, beside: tuple[Value, ...] = ()) -> I
             return
         for filler, kept, truth in ((taken, other, True), (other, taken, False)):
             if _is_negative_infinity(filler):
-                yield Fill(condition, truth, beside)
+                yield Fill(condition, truth, beside, value)
                 yield from fills(kept, depth - 1, beside)
                 return
     elif op in ("add", "sub"):

@@ -28,6 +28,7 @@ TESTS: dict[str, Callable[[Value], bool]] = {
     "literal": lambda value: value.number is not None,
     "tensor": lambda value: value.kind == "tensor",
     "masking": lambda value: value.number is not None and value.number <= -1e3,
+    "wide": lambda value: not value.is_half,
     "nonnegative": lambda value: value.range is not None and value.range.lo >= 0,
 }
 INDEX = ("input", "mask")

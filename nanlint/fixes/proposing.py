@@ -46,23 +46,23 @@ class Proposals:
     def __init__(self, session: Session) -> None:
         self.made = session.applied or {}
         self.tensors = session.tensors
-        self.composer = Composer(session.source, self.made)
+        self.composer = Composer(session.source, self.made, self.tensors)
 
     @cached_property
     def found(self) -> list[Found]:
         """Every place of the file where a stable form fits."""
         return list(self._search())
 
-    def of(self, site: Site, report: Report) -> tuple[Fix, ...]:
-        """What can be offered for a report of a site, the best first; nothing for what `ast` cannot parse."""
+    def of(self, site: Site, report: Report, rule: str) -> tuple[Fix, ...]:
+        """What can be offered for a rule's report of a site, the best first; nothing for what `ast` cannot parse."""
         try:
-            return self._of(site, report)
+            return self._of(site, report, rule)
         except SyntaxError:
             return ()
 
-    def _of(self, site: Site, report: Report) -> tuple[Fix, ...]:
+    def _of(self, site: Site, report: Report, rule: str) -> tuple[Fix, ...]:
         wanted = {id(site.node), id(report.place.node)}
-        fitting = [found for found in self.found if found.nodes & wanted]
+        fitting = [found for found in self.found if found.nodes & wanted and found.rewriting.rule in ("", rule)]
         fitting.sort(key=lambda found: (found.rewriting.applicability != "safe", -len(found.nodes)))
         fixes: list[Fix] = []
         for found in fitting:
@@ -74,6 +74,8 @@ class Proposals:
                 continue
             rewriting = of_template(proposal.template, proposal.applicability, proposal.title)
             if is_ordering(rewriting.template) and is_taken_for_complex(self.made, site.result):
+                continue
+            if self.composer.is_of_arrays(site.place, proposal.operands.values()):
                 continue
             own: list[Fix] = []
             if proposal.pattern:

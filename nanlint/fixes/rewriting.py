@@ -18,20 +18,25 @@ ARROWS: dict[str, Applicability] = {" -> ": "safe", " ~> ": "unsafe"}
 
 
 class Rewriting(Entity, frozen=True):
-    """`template` in the place of `pattern`; without a pattern, of what a rule names. `title`: a verb phrase."""
+    """`template` in the place of `pattern`; without a pattern, of what a rule names. `title`: a verb phrase.
+
+    `rule`: the only one whose findings it answers; the others' if it is empty.
+    """
 
     pattern: ast.expr
     template: ast.expr
     applicability: Applicability
     title: str = ""
+    rule: str = ""
 
 
 @functools.cache
 def read(text: str) -> Rewriting:
-    """`PATTERN -> TEMPLATE`, or with `~>` where values near the border change."""
+    """`PATTERN -> TEMPLATE`, or with `~>` where values near the border change; `for RULE` may follow."""
     arrow = next(arrow for arrow in ARROWS if arrow in text)
+    text, _, rule = text.partition(" for ")
     pattern, template = text.split(arrow)
-    return Rewriting(_expression(pattern), _template(template), ARROWS[arrow])
+    return Rewriting(_expression(pattern), _template(template), ARROWS[arrow], rule=rule.strip())
 
 
 def read_all(lines: Iterable[str]) -> list[Rewriting]:
@@ -57,6 +62,12 @@ def is_ordering(template: ast.expr) -> bool:
         or (isinstance(node, ast.Compare) and not isinstance(node.ops[0], (ast.Eq, ast.NotEq)))
         for node in ast.walk(template)
     )
+
+
+def is_limit(template: ast.expr, name: str) -> bool:
+    """The template asks for the lowest number of the dtype of that name, which does not fit into a smaller one."""
+    asked = (node for node in ast.walk(template) if isinstance(node, ast.Attribute) and node.attr == FORMATS["lowest"])
+    return any(isinstance(part, ast.Name) and part.id == name for node in asked for part in ast.walk(node))
 
 
 def _template(text: str) -> ast.expr:

@@ -19,6 +19,7 @@ class _Made(Data):
     data: bytes
     result: Result
     gone: tuple[Finding, ...]
+    edits: tuple[Edit, ...]
 
 
 def with_fixes_that_hold(data: bytes, result: Result, check: Check) -> Result:
@@ -41,6 +42,7 @@ def fixed(data: bytes, result: Result, check: Check, *, unsafe: bool) -> Result:
     """
     before = data
     gone: list[Finding] = []
+    rounds: list[tuple[Edit, ...]] = []
     for _ in range(MAX_ROUNDS):
         wanted = [_allowed(finding, unsafe) for finding in result.findings]
         offered = [finding for finding in wanted if finding.fixes]
@@ -49,7 +51,8 @@ def fixed(data: bytes, result: Result, check: Check, *, unsafe: bool) -> Result:
             break
         data, result = made.data, made.result
         gone += made.gone
-    return replace(result, rewritten=Rewritten(before, data, tuple(gone))) if gone else result
+        rounds.append(made.edits)
+    return replace(result, rewritten=Rewritten(before, data, tuple(gone), tuple(rounds))) if gone else result
 
 
 def _allowed(finding: Finding, unsafe: bool) -> Finding:
@@ -106,7 +109,7 @@ def _made(data: bytes, result: Result, choices: Sequence[Choice], check: Check) 
         if known is None:
             return None
         left.remove(known)
-    return _Made(changed, after, gone)
+    return _Made(changed, after, gone, changes)
 
 
 def _is_same(old: Finding, finding: Finding, source: Source, new: Source, changes: Sequence[Edit]) -> bool:

@@ -1,7 +1,8 @@
 """Stable forms of expressions that fail: a line for each, read by `nanlint.fixes.matching`.
 
 `->` gives the same value and gradient wherever the pattern itself is finite and well conditioned; `~>` changes them
-near the border. `F`, `torch` and `math` stand for these modules under whatever name the file has for them.
+near the border. What follows `for` is the rule whose findings alone it answers. `F`, `torch` and `math` stand for
+these modules under whatever name the file has for them.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ log(1 - square(tanh(x))) -> 2 * (math.log(2) - x - F.softplus(-2 * x))
 log(cosh(x)) -> x + F.softplus(-2 * x) - math.log(2)
 log(i0(x)) -> torch.log(torch.special.i0e(x)) + x.abs()
 log(nonnegative(x) / nonnegative(y)) ~> torch.log(x) - torch.log(y)
-log(1 + x) -> torch.log1p(x)
+log(1 + x) -> torch.log1p(x) for log-of-one-plus
 log(x / (1 - x)) ~> torch.logit(x, eps=eps(x))
 atanh(tanh(x)) -> x
 logdet(x) ~> torch.linalg.slogdet(x)[1]
@@ -64,7 +65,6 @@ soft_margin_loss(x, y) -> F.softplus(-x * y).mean()
 ROOTS = """
 root(sum(square(x), dim=d, keepdim=K)) -> torch.linalg.vector_norm(x, dim=d, keepdim=K)
 root(sum(square(x))) -> torch.linalg.vector_norm(x)
-root(square(x) + square(y)) -> torch.hypot(x, y)
 root(square(x) + square(y)) ~> torch.hypot(x, y.abs().clamp_min(tiny(y)))
 root(mean(square(x)) - square(mean(x))) -> torch.std(x, correction=0)
 mean(square(x)) - square(mean(x)) -> torch.var(x, correction=0)
@@ -93,7 +93,7 @@ LOSSES = """
 sum(p * (log(p) - log(q)), dim=D) ~> (p * (p.clamp_min(tiny(p)).log() - q.clamp_min(tiny(q)).log())).sum(dim=D)
 sum(p * log(p / q), dim=D) ~> (p * (p.clamp_min(tiny(p)).log() - q.clamp_min(tiny(q)).log())).sum(dim=D)
 log(v) + square(d) / v ~> torch.log(v.clamp_min(eps(v))) + d**2 / v.clamp_min(eps(v))
--mean(y * log(p) + (1 - y) * log(1 - p)) ~> F.binary_cross_entropy(p, y)
+-mean(y * log(wide(p)) + (1 - y) * log(1 - p)) ~> F.binary_cross_entropy(p, y)
 -mean(y * log(sigmoid(x)) + (1 - y) * log(1 - sigmoid(x))) ~> F.binary_cross_entropy_with_logits(x, y)
 binary_cross_entropy(sigmoid(x), target, weight=W) -> F.binary_cross_entropy_with_logits(x, target, weight=W)
 x * log(x) ~> torch.xlogy(x, x.clamp_min(tiny(x)))

@@ -17,7 +17,7 @@ from nanlint.hosts.fixing import fix_options
 from nanlint.hosts.known import known_options
 from nanlint.hosts.running import run as run_command
 from nanlint.hosts.verifying import device, judged, shard
-from nanlint.selection import Layer, nearest
+from nanlint.selection import INVALID, UNUSED, Code, Layer, nearest
 from nanlint.slotted import replace
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _rules(packs: tuple[Path, ...]) -> tuple[Rule, ...]:
 @_packs
 def explain(rule: str, packs: tuple[Path, ...]) -> None:
     """Say what RULE, a code such as NAN101 or a name, looks for, why it matters and what to write instead."""
-    rules = _rules(packs)
+    rules: tuple[Rule | Code, ...] = (*_rules(packs), UNUSED, INVALID)
     found = next((each for each in rules if rule.lower() in (each.code.lower(), each.name)), None)
     if found is None:
         raise click.UsageError(f"no rule is called {rule!r}; {nearest(rule, rules)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import tokenize
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -46,14 +46,14 @@ def compare(*, path: str, root: str, module: str, start: tuple[int, int], end: t
     except (NotRunnable, ValueError, SyntaxError) as error:
         return {"reason": str(error)}
     agreed = 0
-    for arguments in _benign(found.arguments):
-        old = _called(before, found.instance, arguments)
+    for arguments in benign(found.arguments):
+        old = called(before, found.instance, arguments)
         if isinstance(old, str) or not all(bool(torch.isfinite(leaf).all()) for leaf in old):
             continue
-        new = _called(after, _as_of(found.instance, after), arguments)
+        new = called(after, as_of(found.instance, after), arguments)
         if isinstance(new, str):
             return {"agreed": agreed, "differs": f"it raises {new}"}
-        if len(old) != len(new) or not all(_is_close(a, b) for a, b in zip(old, new, strict=True)):
+        if len(old) != len(new) or not all(is_close(a, b) for a, b in zip(old, new, strict=True)):
             return {"agreed": agreed, "differs": "value or gradient is another one on ordinary input"}
         agreed += 1
     return {"agreed": agreed}
@@ -73,7 +73,7 @@ def _mended(loaded: types.ModuleType, path: str, fixed: str, place: Place) -> Ta
     return target(module, path, ast.parse(fixed), place)
 
 
-def _as_of(instance: Instance | None, after: Target) -> Instance | None:
+def as_of(instance: Instance | None, after: Target) -> Instance | None:
     """The instance, as one of the class of the fixed module."""
     if instance is None or after.owner is None:
         return instance
@@ -83,8 +83,8 @@ def _as_of(instance: Instance | None, after: Target) -> Instance | None:
     return Instance(**{**{name: getattr(instance, name) for name in Instance.__slots__}, "value": value})
 
 
-def _benign(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The arguments as they were found, and with ordinary numbers in their float tensors."""
+def benign(arguments: dict[str, Any], still: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """The arguments as they were found, and with ordinary numbers in their float tensors, but for those in `still`."""
     yield arguments
     for seed in range(DRAWS):
         generator = torch.Generator().manual_seed(seed)
@@ -95,11 +95,13 @@ def _benign(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
             numbers = torch.rand(leaf.shape, generator=generator, dtype=torch.float64) * 0.8 + 0.1
             return numbers.to(leaf.dtype)
 
-        yield {name: tree.mapped(value, drawn) for name, value in arguments.items()}
+        yield {name: value if name in still else tree.mapped(value, drawn) for name, value in arguments.items()}
 
 
-def _called(aim: Target, instance: Instance | None, arguments: dict[str, Any]) -> list[Tensor] | str:
-    """The results and the gradients to the arguments, or what was raised."""
+def called(
+    aim: Target, instance: Instance | None, arguments: dict[str, Any], still: Collection[str] = ()
+) -> list[Tensor] | str:
+    """The results and the gradients to the arguments that are not in `still`, or what was raised."""
     wanting: list[Tensor] = []
 
     def fresh(leaf: Any) -> Any:
@@ -111,7 +113,8 @@ def _called(aim: Target, instance: Instance | None, arguments: dict[str, Any]) -
     try:
         with limited(SECONDS):
             reset()
-            given = {name: tree.mapped(copied(value), fresh) for name, value in arguments.items()}
+            copies = {name: copied(value) for name, value in arguments.items()}
+            given = {name: v if name in still else tree.mapped(v, fresh) for name, v in copies.items()}
             result = aim.call(copied(instance.value) if instance else None, given)
             outputs = [leaf for _, leaf in tree.leaves(result, "result") if isinstance(leaf, Tensor)]
             flows = [out.double().sum() for out in outputs if out.requires_grad and out.is_floating_point()]
@@ -125,5 +128,5 @@ def _called(aim: Target, instance: Instance | None, arguments: dict[str, Any]) -
         return said(error)
 
 
-def _is_close(one: Tensor, other: Tensor) -> bool:
+def is_close(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and bool(torch.allclose(one.double(), other.double(), RTOL, ATOL, equal_nan=True))
