@@ -9,7 +9,7 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from nanlint.verify.place import Flagged, place_of
 from nanlint.verify.target import NotRunnable, Target, target
 from nanlint.verify.values.catalogue import Catalogue, is_finite
 
-TRIGGERS = 200
+TRIGGERS = 600
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 HALF = (torch.float16, torch.bfloat16)
 
@@ -147,9 +147,10 @@ def _outcome(name: str, old: Module, new: Module, row: int, new_row: int) -> Out
         if same is False:
             differs = differs or f"{before(arguments)} before, {after(arguments)} after, of {arguments}"
         agreed += same is True
-    for values in islice(
-        Catalogue(before.arguments, before.still).ordinary(), TRIGGERS if rule not in FINITE_RULES else 0
-    ):
+    if rule in FINITE_RULES:
+        return Outcome(name, agreed=agreed, differs=differs)
+    catalogue = Catalogue(before.arguments, before.still)
+    for values in islice(chain(catalogue.ordinary(), catalogue.magnitudes()), TRIGGERS):
         failed = before(values.arguments) if is_finite(values.arguments) else ""
         if _is_bad(failed) and (not isinstance(failed, str) or any(w in failed for w in RAISED.get(rule, ()))):
             if not _is_bad(after(values.arguments)):

@@ -70,6 +70,9 @@ def listed(groups: dict[str, str]) -> dict[str, str]:
 
 NOT_RUN = listed(
     {
+        "mixes dtypes, which is an error": """
+        cross_entropy_of_half_probability/cases.py: of_a_method
+    """,
         "a training loop: tests/test_fixes_training.py and the hazards FLOW-01 and FLOW-05 run such": """
         clip_out_of_order/cases.py: before_backward before_everything one_step accelerated Runner.propagate after_step
         clip_out_of_order/cases.py: after_step_and_before_zero_grad never_unscaled perhaps_enabled
@@ -182,6 +185,7 @@ FINITE = listed(
         normalised_by_own_scale/cases.py: Weights.forward
         singular_matrix/cases.py: spellings
         sqrt_gradient_at_zero/cases.py: clamped_to_zero_in_training gradient_penalty
+        sqrt_of_negative/cases.py: PooledByTrainedPower.forward
     """,
     }
 )
