@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Check
+from conftest import ROOT, Check
 
 from nanlint.config import Config
 from nanlint.facts.frame import Frame
@@ -117,6 +120,25 @@ def test_memory_grows_with_the_code(check: Check, made: Callable[[int], str], si
     peak(size)  # rules and tables are loaded
     small, large = peak(size), peak(2 * size)
     assert large <= 2.2 * small
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the unit is another, or there is no such number")
+def test_a_process_that_checks_a_function_of_very_many_branches_stays_small(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(HEAD + branches(2_900), encoding="utf-8")
+    code = (
+        "import resource\n"
+        "from nanlint.config import Config\n"
+        "from nanlint.files import Target\n"
+        "from nanlint.run import run\n"
+        "found = run([Target('m.py', Config())], jobs=1).findings\n"
+        "print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=True)
+    found, megabytes = map(int, done.stdout.split())
+    assert found == 2_900
+    assert megabytes < 300
 
 
 def test_a_chain_of_as_many_branches_as_python_compiles_is_followed_to_its_end(check: Check) -> None:
