@@ -149,6 +149,8 @@ def timed(tool: Tool, files: Sequence[SourceFile]) -> Timing:
     folder = packages.cache_folder()
     paths = [os.path.relpath(file.path, folder) for file in files]
     env = {**os.environ, **tool.env}
+    # as installed: what is imported has been compiled before
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [*tool.command, *paths],
