@@ -48,6 +48,7 @@ RECIPES = {
     "softmax_of_all_masked/cases.py with_padding_too": (
         "", "dict(scores=torch.rand(2, 3, 3), padded=torch.zeros(2, 1, 3, dtype=torch.bool), n=3)"
     ),
+    "mean_of_empty/cases.py ignored_where_zero": ("", "dict(logits=torch.rand(2, 3), y=torch.tensor([1, 2]))"),
     "ctc_loss_of_short_input/cases.py function": ("", CTC),
     "ctc_loss_of_short_input/cases.py imported": ("", CTC),
     "ctc_loss_of_short_input/cases.py dotted": ("", CTC),

@@ -97,7 +97,7 @@ class _Writer:
                 return self._binary(node)
             case ast.Compare():
                 sign = {ast.Gt: ">", ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<"}[type(node.ops[0])]
-                return f"{self._tight(node.left)} {sign} {self._tight(node.comparators[0])}"
+                return f"{self._tight(node.left)} {sign} {self._tight(node.comparators[0], negative=True)}"
         raise ValueError(f"a template cannot hold {ast.unparse(node)}")
 
     def _is_left_out(self, node: ast.expr) -> bool:
