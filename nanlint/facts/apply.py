@@ -257,7 +257,8 @@ def join(frame: Frame, values: list[Value]) -> Value:
         maybe_empty=any(v.maybe_empty for v in flat),
         tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
     )
-    return made_from(frame.session, joined, flat)
+    # attributes are worked out silently; elsewhere it would keep the values of all branches
+    return made_from(frame.session, joined, flat) if frame.session.muted else joined
 
 
 def _reason(values: list[Value], whole: Interval | None) -> Reason | None:
