@@ -100,6 +100,11 @@ def test_an_operand_with_effects_is_evaluated_once_as_before() -> None:
         """)
 
 
+def test_what_is_worked_out_behind_a_mask_stands_nowhere() -> None:
+    before = HEAD + "def f(x: torch.Tensor):\n    return torch.where(x > 0, x, torch.exp(x) - 1)\n"
+    assert after(before) == HEAD + "def f(x: torch.Tensor):\n    return F.elu(x)\n"
+
+
 @pytest.mark.parametrize(
     "between",
     [

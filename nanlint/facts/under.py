@@ -29,11 +29,14 @@ def under(frame: Frame, env: Env, value: Value, node: cst.Node, depth: int = DEP
     """
     session = frame.session
     session.muted += 1
+    # it stands nowhere in the code, so no fix may take it for what does
+    kept, session.applied = session.applied, None
     try:
         with frame.branch(env):
             return _again(frame, value, node, depth)
     finally:
         session.muted -= 1
+        session.applied = kept
 
 
 def _again(frame: Frame, value: Value, node: cst.Node, depth: int) -> Value:
