@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from test_fixes import HEAD, after, body
 
 
@@ -146,6 +149,36 @@ def test_a_product_of_matrices_is_not_computed_twice() -> None:
             return torch.log(p)
         """)
     assert after(text) == text
+
+
+@pytest.mark.parametrize(
+    "squares",
+    [
+        "(x**2).sum(1, keepdim=True) + (y**2).sum(1) - 2 * x @ y.t()",
+        "x.pow(2).sum(dim=-1, keepdim=True) + y.pow(2).sum(dim=-1) - 2 * (x @ y.T)",
+        "(x * x).sum(1, keepdim=True) + (y * y).sum(1) - 2 * torch.mm(x, y.t())",
+    ],
+)
+def test_distances_of_pairs_from_an_expanded_square(squares: str) -> None:
+    text = f"{HEAD}def f(x: torch.Tensor, y: torch.Tensor):\n    return ({squares}).sqrt()\n"
+    made = after(text, "unsafe")
+    assert made == f"{HEAD}def f(x: torch.Tensor, y: torch.Tensor):\n    return torch.cdist(x, y)\n"
+    before, now = (defined(code)["f"] for code in (text, made))
+    x, y = torch.tensor([[0.1, 3.0], [2.0, 1.0]]), torch.tensor([[5.0, -1.0], [1.5, 2.5], [0.0, 0.0]])
+    torch.testing.assert_close(now(x, y), before(x, y))
+    grads = []
+    for f in (before, now):
+        same = torch.tensor([[0.1, 0.7]], requires_grad=True)
+        f(same, same.detach()).sum().backward()
+        grads.append(same.grad)
+    assert not grads[0].isfinite().all()
+    assert grads[1].isfinite().all()
+
+
+def defined(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names
 
 
 def test_arrays_are_left_alone() -> None:

@@ -147,7 +147,8 @@ class Composer:
         if any(operand.node is applied.place.node for operand in applied.operands.values()):
             raise Unwritable("it is done within a module, of which only the call is in view")
         if not isinstance(node, ast.Call):
-            if isinstance(node, (ast.Name, ast.Attribute)):
+            transposes = isinstance(node, ast.Attribute) and node.attr in ("T", "mT") and applied.op == "t"
+            if isinstance(node, (ast.Name, ast.Attribute)) and not transposes:
                 raise Unwritable("it is only asked for, not made there")
             return
         if self._is_foreign(node.func):

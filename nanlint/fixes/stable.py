@@ -63,6 +63,9 @@ exp(x - amax(x, dim=d, keepdim=K)) ~> torch.exp(x - x.amax(dim=d, keepdim=K).cla
 soft_margin_loss(x, y) -> F.softplus(-x * y).mean()
 """
 ROOTS = """
+root(sum(square(x), dim=d, keepdim=True) + sum(square(y), dim=e) - 2 * matmul(x, t(y))) ~> torch.cdist(x, y)
+root(sum(square(x), dim=d, keepdim=True) + sum(square(y), dim=e) - matmul(2 * x, t(y))) ~> torch.cdist(x, y)
+root(sum(square(x), dim=d, keepdim=True) + sum(square(y), dim=e) - 2 * mm(x, t(y))) ~> torch.cdist(x, y)
 root(sum(square(x), dim=d, keepdim=K)) -> torch.linalg.vector_norm(x, dim=d, keepdim=K)
 root(sum(square(x))) -> torch.linalg.vector_norm(x)
 root(square(x) + square(y)) ~> torch.hypot(x, y.abs().clamp_min(tiny(y)))
