@@ -119,19 +119,23 @@ def test_memory_grows_with_the_code(check: Check, made: Callable[[int], str], si
 
     peak(size)  # rules and tables are loaded
     small, large = peak(size), peak(2 * size)
-    assert large <= 2.2 * small
+    # a table takes twice the room at once, so that twice the code may take a little more; a square would take 4 times
+    assert large <= 2.5 * small
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the unit is another, or there is no such number")
 def test_a_process_that_checks_a_function_of_very_many_branches_stays_small(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(HEAD + branches(2_900), encoding="utf-8")
     code = (
-        "import resource\n"
+        "import re\n"
+        "from pathlib import Path\n"
         "from nanlint.config import Config\n"
         "from nanlint.files import Target\n"
         "from nanlint.run import run\n"
         "found = run([Target('m.py', Config())], jobs=1).findings\n"
-        "print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        # the highest of this program alone: `ru_maxrss` begins with that of the process that started it
+        "kilobytes = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]\n"
+        "print(len(found), int(kilobytes) // 1024)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
@@ -171,7 +175,7 @@ def test_files_that_were_checked_are_let_go(tmp_path: Path) -> None:
     def held(some: list[Target]) -> int:
         assert len(run(some, jobs=1).findings) == len(some)
         gc.collect()
-        return sum(isinstance(one, Source) for one in gc.get_objects())
+        return sum(isinstance(one, Source) and one.path.startswith(str(tmp_path)) for one in gc.get_objects())
 
     before = held(targets[:30])
     assert held(targets) <= before
