@@ -11,9 +11,12 @@ STRING = (
     r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
     r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
 )
+# what says where comments and statements begin and end
+LAYOUT = (
+    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)"
+)
 TOKEN = re.compile(
-    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])"
-    r"|(?P<newline>\n)|(?P<joined>\\\n)|(?P<part>[,;])"
+    rf"{LAYOUT}|(?P<part>[,;])"
     r"|(?P<chain>[-+*/%@&|^~<>=.]+|\b(?:not|and|or|if|lambda|await|for)\b)",
     re.DOTALL,
 )

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 
 from nanlint.finding import Position
 from nanlint.slotted import Data
-from nanlint.source.lex import STRING
+from nanlint.source.lex import LAYOUT
 
-# what says where comments and statements begin and end; most files hold none of our comments
-LAYOUT = (
-    rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)"
-)
 # flake8.defaults.NOQA_INLINE_REGEX of flake8 7, with blanks allowed before the colon as ruff does
 NOQA = r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?"
 IGNORE = r"#\s*nanlint:\s*ignore(?![\w-])(?:\[(?P<items>[^\]]*)\])?"
