@@ -2,9 +2,9 @@
 
 Two files of `fixtures/hazards` hold expressions of torch that fail (`unsafe`) and what to write instead (`stable`).
 What the latter is meant for stands in its function: `stable_assumes` are ranges, `stable_asserts` conditions that are
-no ranges. They leave out what has no finite answer, such as the spread of one sample, and nothing that only this form
-does not give. `stable_fails_at` names the ordinary inputs at which it fails all the same. Where the hazard is that
-digits are lost, both forms are compared with float64, too.
+no ranges. They leave out what has no finite answer, such as the spread of one sample or the slope of a distance at 0,
+and nothing that only this form does not give. Where the hazard is that digits are lost, both forms are compared with
+float64, too.
 """
 
 from __future__ import annotations
@@ -117,9 +117,8 @@ def told(form: Form, judged: Judged) -> str:
     entry, verdict = judged.entry, judged.verdict
     if verdict.is_confirmed if form == "unsafe" else verdict.status != "confirmed":
         return ""
-    known = f" [known: {entry['stable_fails_at']}]" if form == "stable" and "stable_fails_at" in entry else ""
     said = f"{verdict.status}: {verdict.text} {', '.join(verdict.witness)}"
-    return f"{form} {entry['id']} {entry[form]}\n    {said}{known}"
+    return f"{form} {entry['id']} {entry[form]}\n    {said}"
 
 
 def bars(unsafe: Sequence[Judged], stable: Sequence[Judged], processor: float) -> list[str]:

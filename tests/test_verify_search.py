@@ -93,6 +93,8 @@ def test_no_gradient_of_what_a_loss_takes_for_its_target_is_wanted(judge: Judge)
     [
         ("return x * x", "confirmed-extreme"),
         ("return torch.log(x.clamp(min=1e-8))", "confirmed-extreme"),
+        # the slope is wrong only where the square of x is not in range
+        ("return torch.atan2(torch.zeros_like(x), x)", "confirmed-extreme"),
         ("return torch.tanh(x)", "not-reproduced"),
         ("return torch.where(x > 0, 1.0, -torch.inf)", "not-reproduced"),
         ("return x.masked_fill(x > 0, -torch.inf).softmax(-1).nan_to_num()", "not-reproduced"),

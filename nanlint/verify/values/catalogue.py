@@ -16,8 +16,8 @@ from nanlint.verify.arguments.names import is_guard
 
 Change = tuple[str, Callable[[Tensor], Tensor]]
 
-# Beyond these a float32 is called extreme: its square is not in range any more.
-LARGEST, SMALLEST = 1e19, 1e-38
+# Beyond these a float32 is called extreme: its square is not in range any more (1.2e-38 to 3.4e38).
+LARGEST, SMALLEST = 1e19, 1e-19
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ ORDINARY: tuple[Change, ...] = (
 )  # fmt: skip
 _FEW = ORDINARY[:8] + ORDINARY[11:14]
 MAGNITUDES: tuple[Change, ...] = (
-    *map(_of, (1e-8, -1e-8, 1e-6, -1e-6, 20.0, -20.0, 1e-20, -1e3, 1e4, 1e10, -1e10)),
+    *map(_of, (1e-8, -1e-8, 1e-6, -1e-6, 1e-4, 20.0, -20.0, 1e-20, -1e3, 1e4, 1e10, -1e10)),
     ("row of 1e10", partial(_first_row, 1e10)),
 )
 EXTREME: tuple[Change, ...] = (

@@ -28,6 +28,8 @@ OPERANDS_AGREE = 1e-5
 FLOAT64_KNOWS = 1e-13
 # What float32 holds with all of its digits, and with room for a square root or a quotient.
 SMALLEST, LARGEST = 1e-30, 1e38
+# A difference that nobody misses: what 1e-5 is worth in the last digit of 1 (1e-5 times 1.2e-7, the eps of float32).
+MISSED = 1e-12
 Found = TypeVar("Found")
 # What is only there in one of the formats.
 _CASTS = frozenset(("_to_copy", "detach", "alias"))
@@ -49,7 +51,7 @@ class Comparison:
         second = self._safely(lambda: self._results(arguments, SEED + 1))
         if first is None or second is None:
             raise NotRunnable("arguments: the call cannot be repeated")
-        if any(_far_apart(first, second, 0.0)):
+        if any(_far_apart(first, second, 0.0, 0.0)):
             raise NotRunnable("random: the code draws numbers, and other ones in float64")
 
     def run(self, arguments: dict[str, Any]) -> Failure | None:
@@ -73,7 +75,7 @@ class Comparison:
         narrow = self._results(arguments, SEED)
         with _in_float64():
             wide = self._results(widened(arguments), SEED)
-        return next(_far_apart(narrow, wide, TOLERANCE), None)
+        return next(_far_apart(narrow, wide, TOLERANCE, MISSED), None)
 
     def _traced(self, arguments: dict[str, Any]) -> Failure | None:
         watch, wide_watch = (_Watch(self._target.path, self._target.place) for _ in range(2))
@@ -81,7 +83,7 @@ class Comparison:
             narrow = self._results(arguments, SEED)
         with _in_float64(), wide_watch:
             wide = self._results(widened(arguments), SEED)
-        failure = next(_far_apart(narrow, wide, TOLERANCE), None)
+        failure = next(_far_apart(narrow, wide, TOLERANCE, MISSED), None)
         if failure is None or [step.op for step in watch.steps] != [step.op for step in wide_watch.steps]:
             return None
         for one, other in zip(watch.steps, wide_watch.steps, strict=True):
@@ -127,15 +129,15 @@ def _in_float64() -> Iterator[None]:
 
 
 def _far_apart(
-    narrow: Sequence[tuple[str, Tensor]], wide: Sequence[tuple[str, Tensor]], tolerance: float
+    narrow: Sequence[tuple[str, Tensor]], wide: Sequence[tuple[str, Tensor]], tolerance: float, least: float
 ) -> Iterator[Failure]:
-    """The results whose largest difference is more than `tolerance` of the largest number in float64."""
+    """The results whose largest difference is more than `least` and `tolerance` of the largest number in float64."""
     for (name, one), (_, other) in zip(narrow, wide, strict=False):
         if one.shape != other.shape or not one.numel() or not bool(other.isfinite().all()):
             continue
         difference, size = (one.double() - other).abs().max(), other.abs().max()
         # not `>`: what is nan in float32 is far from any number
-        if SMALLEST <= float(size) <= LARGEST and not bool(difference <= tolerance * size):
+        if SMALLEST <= float(size) <= LARGEST and not bool(difference <= max(tolerance * float(size), least)):
             at = int((one.double() - other).abs().nan_to_num(torch.inf).argmax())
             contents = f"{float(one.flatten()[at]):.4g} where float64 gives {float(other.flatten()[at]):.4g}"
             yield Failure("precision", name, contents)
