@@ -61,18 +61,29 @@ def entries() -> list[dict[str, Any]]:
     return found
 
 
+def assumptions(entry: dict[str, Any], form: Form) -> list[str]:
+    """The lines that state what a form is meant for."""
+    if form == "unsafe":
+        return []
+    assumed = [f"# nanlint: assume {words}" for words in entry.get("stable_assumes", ())]
+    return [*assumed, *(f"assert {words}" for words in entry.get("stable_asserts", ()))]
+
+
+def function(entry: dict[str, Any], form: Form, lines: Iterable[str]) -> str:
+    """A program with the function of an entry, whose parameters are annotated; `lines` stand before what it returns."""
+    name = entry["id"].lower().replace("-", "_")
+    parameters = ", ".join(f"{argument}: torch.Tensor" for argument in entry["args"])
+    before = "".join(f"    {line}\n" for line in lines)
+    return f"{HEAD}def {name}({parameters}):\n{before}    return {entry[form]}\n"
+
+
 def write(entry: dict[str, Any], form: Form, folder: Path) -> Finding:
     """A file with the function of an entry, as if its expression had been flagged."""
-    name = entry["id"].lower().replace("-", "_")
-    assumed = [f"    # nanlint: assume {words}\n" for words in entry.get("stable_assumes", ()) if form == "stable"]
-    assumed += [f"    assert {words}\n" for words in entry.get("stable_asserts", ()) if form == "stable"]
-    parameters = ", ".join(f"{argument}: torch.Tensor" for argument in entry["args"])
-    line = f"    return {entry[form]}"
-    text = f"{HEAD}def {name}({parameters}):\n{''.join(assumed)}{line}\n"
-    path = folder / f"{name}_{form}.py"
+    text = function(entry, form, assumptions(entry, form))
+    path = folder / f"{entry['id']}_{form}.py"
     path.write_text(text, encoding="utf-8")
-    row = len(text.splitlines())
-    start, end = Position(row, len("    return ") + 1), Position(row, len(line) + 1)
+    row, last = text.count("\n"), text.splitlines()[-1]
+    start, end = Position(row, len("    return ") + 1), Position(row, len(last) + 1)
     return Finding("NAN000", "hazard", entry["title"], str(path), start, end, Confidence.CERTAIN)
 
 
@@ -121,13 +132,15 @@ def told(form: Form, judged: Judged) -> str:
     return f"{form} {entry['id']} {entry[form]}\n    {said}"
 
 
+def line(passes: bool, text: str) -> str:
+    """A bar and whether it is met."""
+    return f"- {'pass' if passes else 'miss'}: {text}"
+
+
 def bars(unsafe: Sequence[Judged], stable: Sequence[Judged], processor: float) -> list[str]:
     share = sum(each.verdict.is_confirmed for each in unsafe) / len(unsafe)
     ordinary = sum(each.verdict.status == "confirmed" for each in stable)
     stated = sum(bool(each.entry.keys() & {"stable_assumes", "stable_asserts"}) for each in stable)
-
-    def line(passes: bool, text: str) -> str:
-        return f"- {'pass' if passes else 'miss'}: {text}"
 
     return [
         line(share >= CONFIRMED, f"{share:.1%} of {len(unsafe)} unsafe forms are confirmed; at least {CONFIRMED:.0%}"),

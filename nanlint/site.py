@@ -207,6 +207,12 @@ class Site(Entity):
         (start, end), (first, last) = self.session.span(self.place), self.session.span(made.place)
         return start <= first and last <= end
 
+    def users(self) -> Iterator[Site]:
+        """The sites that take the result of this one, or a view of it, as an operand."""
+        for other in self.session.sites:
+            if any(strip_views(operand.value).ident == self.result.ident for operand in other.operands.values()):
+                yield other
+
     @property
     def _is_answered(self) -> bool:
         """A call in the file leads here too, and what it passes is no argument in its turn: that speaks for itself."""

@@ -11,15 +11,18 @@ from nanlint.api import (
     Report,
     Site,
     Value,
+    is_square,
     rule,
+    strip_views,
 )
 
 SMALL = frozenset({"uint8", "int8", "int16"})
 ALL = SMALL | {"uint16", "int32", "uint32", "int64"}
+PRODUCTS = frozenset({"mul", "square", "pow"})
 
 
 @rule(
-    "NAN708", at="add sub rsub mul", kind="dtype",
+    "NAN708", at="add sub rsub mul square pow", kind="dtype",
     mentions="uint8 int8 int16 int32 byte() short() ByteTensor CharTensor ShortTensor",
 )  # fmt: skip
 def integer_overflow(site: Site) -> Iterator[Report]:
@@ -62,10 +65,11 @@ def integer_overflow(site: Site) -> Iterator[Report]:
     ## Known limits
 
     It speaks where the format is known, and either the numbers are, or two tensors of `uint8` are subtracted, or one is
-    multiplied. `int8` and `int16` of which nothing is known give a `possible` finding. Sums alone, which masks of
-    `uint8` have too, are not looked at, and what only the number of elements makes large is not seen.
+    multiplied, or a tensor of 8 or 16 bits is squared, or an argument in `int32` is. `int8` and `int16` of which
+    nothing is known give a `possible` finding otherwise. Sums alone, which masks of `uint8` have too, are not looked
+    at, and what only the number of elements makes large is not seen.
     """
-    left, right = site.operand("input"), site.operand("other")
+    left, right = _factors(site)
     dtype = site.result.dtype
     if left is None or right is None or dtype not in ALL or not any(_is_tensor(site, o.value) for o in (left, right)):
         return
@@ -74,7 +78,9 @@ def integer_overflow(site: Site) -> Iterator[Report]:
     if parts[0] is None or parts[1] is None:
         return
     first, second = (parts[1], parts[0]) if site.op == "rsub" else (parts[0], parts[1])
-    whole = first + second if site.op == "add" else first * second if site.op == "mul" else first - second
+    whole = first + second if site.op == "add" else first * second if site.op in PRODUCTS else first - second
+    if is_square(site.result):
+        whole = first.magnitude() * first.magnitude()
     if whole.within(limits):
         return
     confidence = _confidence(site, left, right, dtype)
@@ -86,6 +92,15 @@ def integer_overflow(site: Site) -> Iterator[Report]:
             f"{message}: it wraps around; convert to a larger format first",
             fixes=site.fix("Convert it to int64 first", wider, "x.long()", x=wider) if dtype != "int64" else (),
         )
+
+
+def _factors(site: Site) -> tuple[Operand | None, Operand | None]:
+    """The operands; a square has one of them twice, and no other power is looked at."""
+    if site.op not in ("square", "pow"):
+        return site.operand("input"), site.operand("other")
+    exponent = site.value("exponent")
+    squares = site.op == "square" or (exponent is not None and exponent.number == 2)
+    return (site.input, site.input) if squares else (None, None)
 
 
 def _is_tensor(site: Site, value: Value) -> bool:
@@ -109,6 +124,8 @@ def _confidence(site: Site, left: Operand, right: Operand, dtype: str) -> Confid
     known = [_is_bounded(v) for v in tensors]
     if all(known):
         return min(v.reach for v in tensors)
+    if is_square(site.result) and not any(known):
+        return _square_confidence(site, left.value, dtype)
     if dtype not in SMALL or any(known):
         return None
     numbers = [o.value.number for o in (left, right) if o.value.kind == "number"]
@@ -118,3 +135,13 @@ def _confidence(site: Site, left: Operand, right: Operand, dtype: str) -> Confid
     scales = site.op == "mul" and bool(numbers)
     subtracts = site.op == "sub" and not numbers
     return LIKELY if dtype == "uint8" and (scales or subtracts) else POSSIBLE
+
+
+def _square_confidence(site: Site, base: Value, dtype: str) -> Confidence | None:
+    """A square leaves a format for all but the smallest of its numbers; in int32 where data comes in as it is."""
+    if dtype in SMALL:
+        # the difference is the defect
+        return None if dtype == "uint8" and base.op == "sub" else LIKELY
+    whole = strip_views(base)
+    data = whole.made_by is None or whole.op == "to"
+    return LIKELY if dtype == "int32" and data and site.is_data(base) else None

@@ -103,6 +103,8 @@ def _hypot(site: Site) -> Iterator[Report]:
     sides = list(site.operands.values())
     if len(sides) != 2 or site.no_grad or site.result.grad is False or not site.flows:
         return
+    if site.result.range is not None and 0 not in site.result.range:
+        return
     doubts = [CERTAIN if side.value.number == 0 else site.doubt(side.value, NONZERO) for side in sides]
     known = [doubt for doubt in doubts if doubt is not None]
     if len(known) < 2 or all(is_shielded_at_zero(side.value) for side in sides):

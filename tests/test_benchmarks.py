@@ -62,6 +62,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "sanitizer",
             "verify",
             "hazards",
+            "told",
             "grist",
             "fixes",
             "torch_sources",

@@ -1,10 +1,11 @@
 """Known hazards, as data: what is unsafe is told, what is stable on the same inputs or only believed unsafe is not.
 
 `fixtures/hazards/value_families.json` holds hazards measured on torch 2.13: `unsafe` and `stable` are expressions of
-`args`, `trigger_inputs` the tensors on which the unsafe one fails. Each becomes two programs: a function of annotated
-tensors, and one in which the inputs are literals. `fixtures/hazards/paraphrased` says the same in other words, with a
-comment above each definition: `# unsafe LOG-01` or `# stable LOG-01`. `(missed)` and `(told)` state what is not as it
-should be: that of a stable form holds what is unsafe by itself, such as the log of an argument.
+`args`, `trigger_inputs` the tensors on which the unsafe one fails. `benchmarks.told` makes functions of annotated
+tensors of them, with and without what they state; in another program here the inputs are literals.
+`fixtures/hazards/paraphrased` says the same in other words, with a comment above each definition: `# unsafe LOG-01` or
+`# stable LOG-01`. `(missed)` and `(told)` state what is not as it should be: that of a stable form holds what is unsafe
+by itself, such as the log of an argument.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import ast
 import importlib.util
 import inspect
 import json
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,23 +24,15 @@ import pytest
 import torch
 from conftest import ROOT, Check
 
+from benchmarks import hazards, told
 from nanlint.finding import Confidence
+from nanlint.rule import Rule
 
 HEAD = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n"
 HEAD += "MHA = nn.MultiheadAttention(4, 1, batch_first=True)\n\n\n"
 HAZARDS = ROOT / "fixtures" / "hazards"
 ENTRIES: list[dict[str, Any]] = json.loads((HAZARDS / "value_families.json").read_text("utf-8"))
 ids = [entry["id"] for entry in ENTRIES]
-NEEDED = 0.85
-
-
-def of_tensors(entry: dict[str, Any], form: str) -> str:
-    """A function whose parameters are annotated; those that the hazard wants in half precision are cast first."""
-    values = eval(entry["trigger_inputs"], {"T": torch.tensor, "torch": torch, "math": math})  # our own data
-    pairs = list(zip(entry["args"], values, strict=True))
-    casts = "".join(f"    {name} = {name}.half()\n" for name, value in pairs if value.dtype == torch.float16)
-    parameters = ", ".join(f"{name}: torch.Tensor" for name in entry["args"])
-    return f"{HEAD}def f({parameters}):\n{casts}    return {entry[form]}\n"
 
 
 def of_literals(entry: dict[str, Any], form: str) -> str:
@@ -56,14 +48,51 @@ def codes(check: Check, program: str) -> list[str]:
     return [finding.code for finding in check(program, "f.py", Confidence.LIKELY).findings]
 
 
-def test_unsafe_forms_are_told(check: Check) -> None:
+@pytest.fixture(scope="module")
+def results(rules: tuple[Rule, ...]) -> list[told.Judged]:
+    return told.judge(rules, hazards.entries())
+
+
+def test_known_hazards_are_told_where_what_they_state_is_said(results: list[told.Judged]) -> None:
+    stated = [each for each in results if each.reading == "stated"]
+    unsafe = [each for each in stated if each.form == "unsafe"]
+    assert len(unsafe) == len(stated) - len(unsafe) == 174
+    missed = [each.entry["id"] for each in unsafe if each.is_wrong]
+    assert len(unsafe) - len(missed) >= told.UNSAFE, missed
+    assert not [each.entry["id"] for each in stated if each.form == "stable" and each.is_wrong]
+
+
+def test_a_hazard_that_is_not_as_it_should_be_has_a_reason_and_no_other_has(results: list[told.Judged]) -> None:
+    assert not [told.listed([each]) for each in results if each.is_wrong and not told.reason(each)]
+    assert not told.idle(results)
+
+
+def test_a_reason_of_the_bare_reading_excuses_no_other() -> None:
+    entry = next(entry for entry in ENTRIES if entry["id"] == "HALF-11")
+    assert told.reason(told.Judged(entry, "bare", "unsafe", ()))
+    assert not told.reason(told.Judged(entry, "stated", "unsafe", ()))
+    assert "no reason is known" in told.listed([told.Judged(entry, "stated", "unsafe", ())])[0]
+    idle = told.idle([told.Judged(entry, "bare", "unsafe", ("NAN709",))])
+    assert "unsafe HALF-11" in idle
+
+
+def test_what_an_entry_states_stands_in_its_function() -> None:
+    entries = {entry["id"]: entry for entry in hazards.entries()}
+    assert "    x = x.to(torch.uint8)\n    return x*2\n" in told.program(entries["INT-01"], "stated", "unsafe")
+    assert ".to(" not in told.program(entries["INT-01"], "bare", "unsafe")
+    assert "    # nanlint: assume p > 0\n    return torch.log(p)" in told.program(entries["LOG-15"], "stated", "stable")
+    assert "assume" not in told.program(entries["LOG-15"], "stated", "unsafe")
+    assert "    assert x.numel() > 1\n" in told.program(entries["SQRT-08"], "stated", "stable")
+
+
+def test_known_hazards_are_told_as_functions_or_as_literals(check: Check, results: list[told.Judged]) -> None:
+    as_functions = {each.entry["id"] for each in results if each.form == "unsafe" and each.codes}
     missed = [
         f"{entry['id']}: {entry['unsafe']}"
         for entry in ENTRIES
-        if not codes(check, of_tensors(entry, "unsafe")) and not codes(check, of_literals(entry, "unsafe"))
+        if entry["id"] not in as_functions and not codes(check, of_literals(entry, "unsafe"))
     ]
-    told = 1 - len(missed) / len(ENTRIES)
-    assert told >= NEEDED, "\n".join([f"{told:.0%} of {len(ENTRIES)} are told; missed:", *missed])
+    assert not missed
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=ids)

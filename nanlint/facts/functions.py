@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast
+from nanlint.facts import assumed, autocast
 from nanlint.facts.apply import escape, join
 from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import (
@@ -336,6 +336,8 @@ def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
     """Execute the body in the frame and join what it returns."""
     if isinstance(node, cst.Lambda):
         return frame.evaluate(node.body)
+    if frame.unit.source.has_assumptions:
+        assumed.learn(frame, node)
     falls_through = frame.execute(node.body)
     returns = list(frame.returns)
     if falls_through and not returns:

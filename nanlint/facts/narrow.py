@@ -160,6 +160,9 @@ def teach(env: Env, condition: Value, truth: bool) -> None:
                 arg = condition.arg(part)
                 if arg is not None:
                     teach(env, arg, truth)
+        else:
+            parts = [_nonzero_if(condition.arg(part), truth) for part in ("input", "other")]
+            _mark_not_all_zero(env, [part for part in parts if part is not None])
     elif op in NEGATED:
         left, right = condition.arg("input"), condition.arg("other")
         if left is not None and left.op == "dtype" and right is not None:
@@ -212,6 +215,15 @@ def _ask(value: Value) -> None:
     """Whether it is finite is asked: what is wrong inside does no harm unless it gets out all the same."""
     for site in value.hazards:
         site.guarded = True
+
+
+def _nonzero_if(condition: Value | None, truth: bool) -> Value | None:
+    """What is not zero where the condition, a comparison with 0, is true (or false)."""
+    if condition is None or condition.op not in NEGATED:
+        return None
+    compared, other = condition.arg("input"), condition.arg("other")
+    holds = condition.op if truth else NEGATED[condition.op]
+    return compared if holds in ("ne", "gt", "lt") and other is not None and other.number == 0 else None
 
 
 def _mark(env: Env, word: str, value: Value) -> None:

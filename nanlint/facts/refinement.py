@@ -76,6 +76,8 @@ def refine(
     if op.reduces and found is None and (known := written_out.reduction(op.name, values)) is not None:
         return known, Confidence.CERTAIN
     relations = frame.env.relations
+    if op.name == "hypot" and relations and ("or", *(value.ident for value in values.values())) in relations:
+        return (NONNEGATIVE if range_ is None else range_).without_zero(), reach
     if op.name == "div" and found is None and relations:
         return quotient(relations, values, range_, reach)
     return difference(relations, values, range_, reach, found) if op.name == "sub" and relations else found

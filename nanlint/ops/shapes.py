@@ -224,6 +224,22 @@ def half_open(shape: Shape, *, up: bool = True, down: bool = True) -> Shape:
     return wrapped
 
 
+def signed(shape: Shape) -> Shape:
+    """For a rising function that is about its input near zero: of all floats only zero gives zero."""
+
+    def wrapped(call: Call) -> Interval | None:
+        x, result = call.range("input"), shape(call)
+        if x is None or result is None or result.empty:
+            return result
+        if x.lo == 0 and x.lo_open:
+            result = replace(result, lo=0.0, lo_open=True)
+        if x.hi == 0 and x.hi_open:
+            result = replace(result, hi=0.0, hi_open=True)
+        return replace(result, hole=True) if x.hole and result.lo < 0 < result.hi else result
+
+    return wrapped
+
+
 def boolean(call: Call) -> Interval | None:
     return UNIT
 

@@ -73,6 +73,11 @@ class Source:
         return words_of(self.bare)
 
     @cached_property
+    def has_assumptions(self) -> bool:
+        """Some comment may state what a parameter is."""
+        return "nanlint:" in self.text
+
+    @cached_property
     def bare_rows(self) -> list[str]:
         return self.bare.split("\n")
 

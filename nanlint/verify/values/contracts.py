@@ -14,21 +14,15 @@ from typing import Any
 
 from torch import Tensor
 
+from nanlint.source.assumed import NUMBER, assumed
 from nanlint.verify import tree
 from nanlint.verify.arguments.annotations import docstring_entries
 from nanlint.verify.arguments.names import usual_range
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|inf)"
-_ASSUMED = re.compile(
-    rf"#\s*nanlint:\s*assume\s+(?P<name>\w+)\s*"
-    rf"(?:in\s*(?P<left>[\[(])\s*(?P<low>{_NUMBER})\s*,\s*(?P<high>{_NUMBER})\s*(?P<right>[\])])"
-    rf"|(?P<sign>>=|<=|!=|>|<)\s*(?P<bound>{_NUMBER}))",
-    re.IGNORECASE,
-)
 _BETWEEN = re.compile(
-    rf"\b(?:in|range|interval|from|between)\b[^.\n]{{0,30}}?(?P<left>[\[(])\s*(?P<low>{_NUMBER})\s*,"
-    rf"\s*(?P<high>{_NUMBER})\s*(?P<right>[\])])"
-    rf"|\bbetween\s+`*(?P<first>{_NUMBER})`*\s+and\s+`*(?P<second>{_NUMBER})"
+    rf"\b(?:in|range|interval|from|between)\b[^.\n]{{0,30}}?(?P<left>[\[(])\s*(?P<low>{NUMBER})\s*,"
+    rf"\s*(?P<high>{NUMBER})\s*(?P<right>[\])])"
+    rf"|\bbetween\s+`*(?P<first>{NUMBER})`*\s+and\s+`*(?P<second>{NUMBER})"
 )
 _POSITIVE = re.compile(
     r"\b(?:must|should) be (?:strictly )?positive\b|\bpositive (?:float|int|number|value|scalar|real)"
@@ -71,10 +65,10 @@ Contract = Mapping[str, Sequence[Range]]
 def contract(lines: Sequence[str], span: tuple[int, int], doc: str, names: Sequence[str]) -> Contract:
     """The ranges of parameters, by name; `lines` are those of the file, `span` the rows of the function."""
     found: dict[str, list[Range]] = {name: [] for name in names}
-    for line in lines[max(span[0] - 2, 0) : span[1]]:
-        for match in _ASSUMED.finditer(line):
-            if match["name"] in found:
-                found[match["name"]].append(_assumed(match))
+    for stated in assumed(lines, *span):
+        if stated.name in found:
+            within = stated.range
+            found[stated.name].append(Range(within.lo, within.hi, within.lo_open, within.hi_open, stated.excluded))
     for name in names:
         for entry in docstring_entries(doc, name):
             found[name] += _documented(entry)
@@ -94,17 +88,6 @@ def holds(known: Contract, arguments: Mapping[str, Any]) -> bool:
             if not all(each.allows(leaf) for each in ranges):
                 return False
     return True
-
-
-def _assumed(match: re.Match[str]) -> Range:
-    if match["sign"] is None:
-        return _interval(match["left"], match["low"], match["high"], match["right"])
-    sign, bound = match["sign"], float(match["bound"])
-    if sign == "!=":
-        return Range(hole=bound)
-    if sign in (">", ">="):
-        return Range(low=bound, open_low=sign == ">")
-    return Range(high=bound, open_high=sign == "<")
 
 
 def _interval(left: str, low: str, high: str, right: str) -> Range:
