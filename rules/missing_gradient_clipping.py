@@ -59,7 +59,7 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
 
     A helper of another package that clips without saying so by its name or by an argument is not seen. The
     `training_step` of a Lightning module is `likely` when a `Trainer` without `gradient_clip_val` is in view, and
-    `possible` when none is.
+    `possible` when none is. So is a step in a function whose name starts with `test_`.
     """
     training: Training = site.payload
     if training.is_hooked():
@@ -83,7 +83,7 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
             if loop.is_engine(step) or step.receiver.ref == "Rprop":
                 continue
             yield site.report(
-                LIKELY,
+                POSSIBLE if training.is_test else LIKELY,
                 f"no gradient clipping between backward() and this step{urgent}: one bad batch can ruin the weights"
                 f"; {CURE}",
                 at=loop.shown(step),

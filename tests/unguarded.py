@@ -161,6 +161,8 @@ def _instead(node: ast.AST) -> Iterator[Instead]:
                 yield ast.Call(func=func, args=args, keywords=[other for other in keywords if other is not keyword])
         case ast.BinOp(left=left, right=right):
             yield from (left, right)
+        case ast.BoolOp(values=values):
+            yield from values
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float(number))) if number >= 1e4:
             yield copy.deepcopy(MINUS_INFINITY)
         case ast.Attribute(value=ast.Call(func=ast.Attribute(attr="finfo")), attr="min"):

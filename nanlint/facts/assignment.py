@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["assign", "element_of", "rebind"]
 
 NOT_FINITE = frozenset({"isnan", "isinf"})
-# what is written into them is written into the tensor that they show
-SHARING = frozenset({"view", "flatten", "reshape", "ravel"})
+# what is written into them is written into the tensor that they show, or into a part of it
+SHARING = frozenset(
+    "view view_as flatten reshape ravel t transpose permute squeeze unsqueeze swapaxes swapdims movedim".split()
+)
+PARTS = frozenset({"narrow", "select", "as_strided", "unfold", "index"})
 
 
 def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
@@ -54,8 +57,13 @@ def assign(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
 def rebind(frame: Frame, node: cst.Node, value: Value) -> None:
     """After an in-place operation: the name or attribute now holds the new value."""
     if isinstance(node, cst.Name):
-        if node.value in frame.env.vars:
+        before = frame.env.vars.get(node.value)
+        if before is not None:
             frame.env.vars[node.value] = value
+            _write_through(frame, before, value)
+    elif isinstance(node, cst.Subscript):
+        if frame.evaluate(node).arg("mask") is None:
+            rebind(frame, node.value, _with_part(frame, frame.evaluate(node.value), value))
     elif isinstance(node, cst.Attribute):
         owner = frame.evaluate(node.value)
         if isinstance(owner.ref, Instance):
@@ -67,6 +75,8 @@ def rebind(frame: Frame, node: cst.Node, value: Value) -> None:
         name = node.func.attr.value
         if (name.endswith("_") and not name.endswith("__")) or name in SHARING:
             rebind(frame, node.func.value, value)
+        elif name in PARTS:
+            rebind(frame, node.func.value, _with_part(frame, frame.evaluate(node.func.value), value))
         elif name == "diagonal":
             whole = frame.evaluate(node.func.value)
             parts, place = {"input": whole, "src": value}, frame.place(node)
@@ -76,6 +86,29 @@ def rebind(frame: Frame, node: cst.Node, value: Value) -> None:
                     ident=frame.session.fresh(), made_by=Application("diagonal_scatter", parts, place), alternatives=()
                 ),
             )  # fmt: skip
+
+
+def _with_part(frame: Frame, whole: Value, part: Value) -> Value:
+    """A tensor some elements of which are now those of `part`; which ones is not known."""
+    merged = join(frame, [whole, part])
+    reach = min(Confidence.LIKELY, merged.reach)
+    return merged.but(kind=whole.kind, ident=frame.session.fresh(), made_by=None, alternatives=(), reach=reach)
+
+
+def _shown(value: Value) -> Value:
+    """The tensor whose memory a value shows."""
+    while value.made_by is not None and value.arg("mask") is None and (value.op in SHARING or value.op in PARTS):
+        value = next(iter(value.made_by.args.values()))
+    return value
+
+
+def _write_through(frame: Frame, before: Value, value: Value) -> None:
+    """What was changed in place may be another name's tensor, or show it, or be shown by it."""
+    root = _shown(before)
+    variables = frame.env.vars
+    for name, held in variables.items():
+        if held.kind in ("tensor", "unknown") and held is not value and _shown(held) is root:
+            variables[name] = value if held is before else _with_part(frame, held, value)
 
 
 def _unpack(frame: Frame, target: cst.Tuple | cst.List, value: Value) -> None:

@@ -11,12 +11,14 @@ from nanlint.facts.assignment import assign
 from nanlint.facts.attributes import attribute
 from nanlint.facts.builtin import element_of
 from nanlint.facts.calls import call
-from nanlint.facts.frame import Env, Frame
+from nanlint.facts.frame import Env, Frame, narrowed
 from nanlint.facts.functions import make_lambda
 from nanlint.facts.lookup import constant, lookup
 from nanlint.facts.operators import binary_operation, comparison, unary_operation
 from nanlint.facts.subscripts import subscript
 from nanlint.facts.value import Operand, Value
+from nanlint.finding import Confidence
+from nanlint.interval import NONZERO
 from nanlint.source import nodes as cst
 
 KEYWORDS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
@@ -74,6 +76,10 @@ def _boolean(frame: Frame, node: cst.BooleanOperation) -> Value:
         return right if bool(left.const) == isinstance(node.operator, cst.And) else left
     if left.kind == "none":
         return right if isinstance(node.operator, cst.Or) else left
+    countable = left.kind in ("number", "tensor", "unknown") and left.dtype != "bool"
+    if countable and isinstance(node.operator, cst.Or) and right.range is not None and 0 not in right.range:
+        # `count or 1` is the count where that is not 0; of what is not known nothing more is
+        left = narrowed(left if left.range is not None else left.but(reach=Confidence.POSSIBLE), NONZERO)
     return join(frame, [left, right])
 
 

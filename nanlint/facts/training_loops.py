@@ -101,6 +101,11 @@ class Training(Entity):
             return False
         return not any(t.loops and t.owner is owner for t in self.others)
 
+    @property
+    def is_test(self) -> bool:
+        """A function that pytest or unittest runs: its few steps are on data that it makes."""
+        return self.name.startswith("test_")
+
     def is_hooked(self) -> bool:
         """Some hook of the file limits the gradients."""
         return any(e.word == "hook" for t in self.others for e in t.events)
