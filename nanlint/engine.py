@@ -17,7 +17,7 @@ from nanlint.source import Modules, Source, SourceError, Suppression
 from nanlint.triggers import triggers
 
 if TYPE_CHECKING:
-    from nanlint.source import Definition
+    from nanlint.source import Definition, Parsed
 
 RECURSION_LIMIT = 6000
 
@@ -30,6 +30,7 @@ def check(
     *,
     noqa: bool = True,
     modules: Modules | None = None,
+    parsed: Parsed | None = None,
     fixes: bool = False,
     unused: Literal["no", "listed", "all"] = "no",
 ) -> Result:
@@ -38,15 +39,15 @@ def check(
     A file that cannot be read as Python gives one finding `NAN000 invalid-file`; a rule that raises gives a Failure
     and hides nothing else. Findings below `confidence` are counted, not listed. Without `noqa`, comments of that word
     silence nothing, because the host sees to them itself; `# nanlint: ignore` always counts. What the file imports is
-    looked up in `modules`, when a definition that is run asks for it. With `fixes`, findings say what to write instead.
-    `unused`: whether comments that silence none of the rules are findings,
-    too, those that `listed` rules or `all`.
+    looked up in `modules`, when a definition that is run asks for it. `parsed` is the file where somebody has parsed
+    it. With `fixes`, findings say what to write instead. `unused`: whether comments that silence none of the rules are
+    findings, too, those that `listed` rules or `all`.
     """
     try:
         with _deep_recursion():
             if modules is not None:
-                return _check(modules.open(data, path), rules, confidence, noqa, modules, fixes, unused)
-            with closing(Source(data, path)) as source:
+                return _check(modules.open(data, path, parsed), rules, confidence, noqa, modules, fixes, unused)
+            with closing(Source(data, path, parsed)) as source:
                 return _check(source, rules, confidence, noqa, None, fixes, unused)
     except SourceError as error:
         start = error.position

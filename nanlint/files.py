@@ -12,6 +12,8 @@ from nanlint.slotted import Data
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+    from nanlint.source import Parsed
+
 SUFFIXES = (".py", ".pyi")
 
 # The ignore files that apply in a folder, the outermost first, each with the folder that its patterns start from.
@@ -21,13 +23,15 @@ Ignores = tuple[tuple[str, "GitIgnoreSpec"], ...]
 class Target(Data):
     """One file to check: `path` as it is shown, `data` where the bytes are not those on the disk.
 
-    `noqa` says that comments of that word silence findings: not where the host applies its own.
+    `noqa` says that comments of that word silence findings: not where the host applies its own. `parsed` is the text
+    of the file with its tree, where the host has made one.
     """
 
     path: str
     config: Config
     data: bytes | None = None
     noqa: bool = True
+    parsed: Parsed | None = None
 
 
 def discover(paths: Sequence[str], configs: Configs) -> tuple[list[Target], list[str]]:

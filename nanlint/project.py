@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from nanlint.slotted import Entity
-from nanlint.source import Source, SourceError
+from nanlint.source import Parsed, Source, SourceError
 
 # What a check looked at outside of its file: the digest of a file that was read, "" for what is merely there, None for
 # what is not.
@@ -84,15 +84,15 @@ class Project:
         self._found: dict[tuple[str, str], Source | None] = {}
         self._roots: dict[str, list[str]] = {}
 
-    def open(self, data: bytes, path: str) -> Source:
-        """The file that is checked, with its index where it has been imported before. Raises SourceError."""
+    def open(self, data: bytes, path: str, parsed: Parsed | None = None) -> Source:
+        """The file that is checked, with its index where it has been imported before; see `nanlint.source.Modules`."""
         held = _shelf.get(self._path)
         if held is not None and held.source is not None and held.source.data == data:
             self._checked = held.source
             self._checked.path = path
             _shelf.use(self._path)
             return self._checked
-        self._checked = Source(data, path)
+        self._checked = Source(data, path, parsed)
         if held is not None:
             _shelf.drop(self._path)
             _close(held)

@@ -122,7 +122,7 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
                 looked_at.append(project.looked_at)
                 return check_bytes(
                     data, target.path, rules, config.confidence, noqa=target.noqa, modules=project,
-                    fixes=fixing != "no", unused=_unused(target),
+                    parsed=target.parsed, fixes=fixing != "no", unused=_unused(target),
                 )  # fmt: skip
 
         looked_at: list[LookedAt] = []

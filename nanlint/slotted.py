@@ -36,7 +36,7 @@ def made_by(*, default_factory: Callable[[], Made]) -> Made:
 
 @cache
 def _template(count: int, anew: frozenset[int]) -> CodeType:
-    """The code of an `__init__` for fields `_0`, `_1`, ...; for those in `anew` each instance gets a value of its own."""
+    """The code of an `__init__` for fields `_0`, `_1`, ...; for those in `anew` each instance gets one of its own."""
     names = [f"_{number}" for number in range(count)]
     rows = [f"def __init__(self, {', '.join(names)}):"]
     rows += [

@@ -211,9 +211,9 @@ def test_code_without_torch_imports_neither_libcst_nor_rules(tmp_path: Path) -> 
 
 def test_code_without_a_sign_of_a_hazard_imports_no_rule_and_nothing_that_evaluates(tmp_path: Path) -> None:
     code = (
-        "import sys; from nanlint.hosts.flake8 import Plugin\n"
+        "import ast, sys; from nanlint.hosts.flake8 import Plugin\n"
         "def found(text):\n"
-        "    return [each[2][:6] for each in Plugin(None, 'a.py', text.splitlines(True)).run()]\n"
+        "    return [each[2][:6] for each in Plugin(ast.parse(text), 'a.py', text.splitlines(True)).run()]\n"
         "def loaded():\n"
         "    return [m for m in sys.modules if m.startswith(('nanlint.rules.', 'nanlint.facts.'))]\n"
         "assert found('import torch\\n\\ndef f(x):\\n    return torch.cat([x, x]).view(-1)\\n') == []\n"
@@ -222,3 +222,18 @@ def test_code_without_a_sign_of_a_hazard_imports_no_rule_and_nothing_that_evalua
         "print('nanlint.rules.log_of_nonpositive' in loaded(), 'nanlint.rules.gamma_at_pole' in loaded())\n"
     )
     assert run([sys.executable, "-c", code], cwd=tmp_path).stdout.strip() == "True False"
+
+
+def test_the_tree_of_flake8_is_not_made_again_where_it_is_that_of_the_bytes(tmp_path: Path) -> None:
+    code = (
+        "import ast, sys; from nanlint.hosts.flake8 import Plugin\n"
+        "made = []\n"
+        "sys.addaudithook(lambda event, args: event == 'compile' and args[1] == '<unknown>' and made.append(args))\n"
+        "def found(text):\n"
+        "    tree = ast.parse(text)\n"
+        "    made.clear()\n"
+        "    return [each[:2] for each in Plugin(tree, 'a.py', text.splitlines(True)).run()], len(made)\n"
+        "text = '# coding: ascii\\nimport torch\\ndef f(x):\\n    {}return torch.log(torch.relu(x))\\n'\n"
+        "print(found(text.format('')), found(text.format('a = \"\\u00e9\"; ')))\n"
+    )
+    assert run([sys.executable, "-c", code], cwd=tmp_path).stdout.strip() == "([(4, 21)], 0) ([(4, 30)], 1)"

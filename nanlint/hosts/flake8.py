@@ -17,7 +17,7 @@ from nanlint.config import Configs
 from nanlint.files import Target
 from nanlint.finding import Confidence
 from nanlint.slotted import replace
-from nanlint.source import mentions_torch
+from nanlint.source import Parsed, mentions_torch
 
 if TYPE_CHECKING:
     import argparse
@@ -30,14 +30,15 @@ INTERNAL = "NAN000"
 
 
 class Plugin:
-    """What flake8 makes of each file. `tree` is not read, but asking for it makes this a plugin of whole files."""
+    """What flake8 makes of each file: `tree` is that of its `lines`, whose byte order mark is stripped."""
 
     name = "nanlint"
     version = __version__
     confidence: ClassVar[Confidence | None] = None
     configs: ClassVar[Configs] = Configs()
 
-    def __init__(self, tree: ast.AST, filename: str, lines: Sequence[str]) -> None:
+    def __init__(self, tree: ast.Module, filename: str, lines: Sequence[str]) -> None:
+        self.tree = tree
         self.filename = filename
         self.lines = lines
 
@@ -78,7 +79,8 @@ class Plugin:
         config = self.configs.of(os.path.dirname(os.path.abspath(self.filename)))
         if self.confidence is not None:
             config = replace(config, confidence=self.confidence)
-        report = run([Target(self.filename, config, data, noqa=False)], jobs=1)
+        parsed = Parsed("".join(self.lines), self.tree)
+        report = run([Target(self.filename, config, data, noqa=False, parsed=parsed)], jobs=1)
         for finding in report.findings:
             row, column = finding.start
             text = f"{finding.code} [{finding.confidence.word}] {finding.message}"

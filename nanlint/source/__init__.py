@@ -4,6 +4,7 @@ from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
 from nanlint.source.modules import Modules
 from nanlint.source.source import Source, mentions_torch
+from nanlint.source.stdlib import Parsed
 from nanlint.source.suppressions import Suppression, Suppressions
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Definition",
     "Index",
     "Modules",
+    "Parsed",
     "Source",
     "SourceError",
     "Suppression",

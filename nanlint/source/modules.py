@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from nanlint.source.source import Source
+    from nanlint.source.stdlib import Parsed
 
 
 class Modules(Protocol):
     """The modules of the project that the checked file belongs to."""
 
-    def open(self, data: bytes, path: str) -> Source:
-        """The file that is checked. Raises SourceError."""
+    def open(self, data: bytes, path: str, parsed: Parsed | None = None) -> Source:
+        """The file that is checked; see Source. Raises SourceError."""
 
     def find(self, name: str, asker: Source) -> Source | None:
         """The file of the module of that dotted name, as the file `asker` imports it, leading dots for relative names.

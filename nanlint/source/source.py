@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nanlint.source.lowered import Lowered
     from nanlint.source.newer import Converted
     from nanlint.source.nodes import Node
+    from nanlint.source.stdlib import Parsed
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
@@ -37,15 +38,19 @@ def mentions_torch(data: bytes) -> bool:
 
 
 class Source:
-    """A Python file. Raises SourceError for bytes that are no text in the encoding that the file declares."""
+    """A Python file, with its tree where somebody has `parsed` it.
 
-    def __init__(self, data: bytes, path: str) -> None:
+    Raises SourceError for bytes that are no text in the encoding that the file declares.
+    """
+
+    def __init__(self, data: bytes, path: str, parsed: Parsed | None = None) -> None:
         self.data = data
         self.path = path
         self.has_bom = data.startswith(codecs.BOM_UTF8)
         self._bom = len(codecs.BOM_UTF8) if self.has_bom else 0
         self.encoding = _encoding(data)
         self.text = _decode(data[self._bom :], self.encoding)
+        self._parsed = parsed if parsed is not None and parsed.text == self.text else None
         # the trees of its units that were asked for
         self.lowered: list[Lowered | Converted] = []
         null = self.text.find("\0")
@@ -139,7 +144,7 @@ class Source:
         """What the file holds. Raises SourceError if it is not Python."""
         index = Index(self)
         try:
-            tree = stdlib.parse(self._normal)
+            tree = self._parsed.tree if self._parsed is not None else stdlib.parse(self._normal)
         except SyntaxError as error:
             self._index_newer_syntax(index, error)
         except (RecursionError, MemoryError):
@@ -178,6 +183,7 @@ class Source:
 
     def forget_trees(self) -> None:
         """Let go of what only a check of the file itself needs; what it defines is kept for those that import it."""
+        self._parsed = None
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
             unit.__dict__.pop("_parsed", None)
