@@ -5,8 +5,9 @@ from __future__ import annotations
 from nanlint.facts.distributions import family_of
 from nanlint.facts.dtypes import complex_origin
 from nanlint.facts.evidence import is_stand_in, is_told_nothing
-from nanlint.facts.frame import OVERFLOWING, Place
+from nanlint.facts.frame import Place
 from nanlint.facts.growth import exp_limit
+from nanlint.facts.guarded import OVERFLOWING
 from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
 from nanlint.facts.precision import vanishes
 from nanlint.facts.probabilities import complement_of, is_one, picked, sigmoid_of, softmax_of, unguarded

@@ -31,7 +31,7 @@ class Interval(Data):
     nan: bool = False
 
     def __contains__(self, x: float) -> bool:
-        if math.isnan(x):
+        if x != x:
             return self.nan
         if x == 0 and self.hole:
             return False
@@ -71,25 +71,30 @@ class Interval(Data):
 
     def join(self, other: Interval) -> Interval:
         """The smallest interval that holds both."""
+        if self is other:
+            return self
         nan = self.nan or other.nan
         if self.empty:
             return replace(other, nan=nan)
         if other.empty:
             return replace(self, nan=nan)
-        lo, lo_open = min((self.lo, self.lo_open), (other.lo, other.lo_open))
-        hi, hi_closed = max((self.hi, not self.hi_open), (other.hi, not other.hi_open))
-        return Interval(lo, hi, lo_open, not hi_closed, 0 not in self and 0 not in other and lo < 0 < hi, nan)
+        low = self if self.lo < other.lo else other
+        high = self if self.hi > other.hi else other
+        lo_open = self.lo_open and other.lo_open if self.lo == other.lo else low.lo_open
+        hi_open = self.hi_open and other.hi_open if self.hi == other.hi else high.hi_open
+        hole = low.lo < 0 < high.hi and 0 not in self and 0 not in other
+        return Interval(low.lo, high.hi, lo_open, hi_open, hole, nan)
 
     def meet(self, other: Interval) -> Interval:
         """The members of both."""
-        lo, lo_open = max((self.lo, self.lo_open), (other.lo, other.lo_open))
-        hi, hi_closed = min((self.hi, not self.hi_open), (other.hi, not other.hi_open))
+        low = self if self.lo > other.lo else other
+        high = self if self.hi < other.hi else other
+        lo_open = self.lo_open or other.lo_open if self.lo == other.lo else low.lo_open
+        hi_open = self.hi_open or other.hi_open if self.hi == other.hi else high.hi_open
         hole = self.hole or other.hole
-        if hole and lo == 0:
-            lo_open = True
-        if hole and hi == 0:
-            hi_closed = False
-        return Interval(lo, hi, lo_open, not hi_closed, hole and lo < 0 < hi, self.nan and other.nan)
+        if hole:
+            lo_open, hi_open, hole = lo_open or low.lo == 0, hi_open or high.hi == 0, low.lo < 0 < high.hi
+        return Interval(low.lo, high.hi, lo_open, hi_open, hole, self.nan and other.nan)
 
     def widen(self, later: Interval) -> Interval:
         """An upper bound of any further growth from `self` to `later`: an end that moved goes to 0, 1 or infinity."""

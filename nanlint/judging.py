@@ -74,7 +74,8 @@ def _ask(session: Session, by_op: Mapping[str, Sequence[Rule]], failures: list[F
     for site in session.sites:
         for rule in by_op.get(site.op, ()):
             try:
-                said.extend(_Said(rule, site, number, report) for number, report in enumerate(rule.check(site)))
+                for number, report in enumerate(rule.check(site)):
+                    said.append(_Said(rule, site, number, report))
             except Exception:
                 failures.append(Failure(session.source.path, rule.name, traceback.format_exc()))
     session.wordless = False

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from nanlint.facts import autocast, emptiness, masking, needs, precision, uninitialised
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.fixed import made_from
-from nanlint.facts.frame import OVERFLOWING
-from nanlint.facts.hazards import carried, hazards_of, slopes_of
+from nanlint.facts.guarded import OVERFLOWING
+from nanlint.facts.hazards import NOTHING, carried, hazards_of, slopes_of
 from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nanlint.source import nodes as cst
 
 MAX_ALTERNATIVES = 4
+INPUTS = frozenset({"tensor", "unknown", "number", "distribution"})
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"}).union(FACTORS)
 REPAIRS: dict[str, Callable[[Frame, Mapping[str, Operand], Value, cst.Node], Value]] = {}
@@ -69,7 +70,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
     split = [
         name
         for name, operand in operands.items()
-        if 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES
+        if operand.value.alternatives
+        and 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES
         and not (name == "like" and op.name.startswith("new_"))
     ]
     if frame.autocast is not None:
@@ -88,8 +90,9 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
             whole = whole.but(reach=Confidence.POSSIBLE, alternatives=())
         made = Application(op.name, values, frame.place(node))
         return frame.keep(whole.but(ident=_ident(frame, op, values), made_by=made), operands)
-    inputs = [v for v in values.values() if v.kind in ("tensor", "unknown", "number", "distribution")]
-    dtype = result_dtype(op, values, frame.session.default_dtype)
+    session, place = frame.session, frame.place(node)
+    inputs = [v for v in values.values() if v.kind in INPUTS]
+    dtype = result_dtype(op, values, session.default_dtype)
     args = Operands(as_kernels_see(op.name, values, dtype))
     range_ = op.shape(args)
     reach = reached(op, inputs, range_)
@@ -103,39 +106,28 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         range_ = None
     elif range_ is not None and not is_integral(dtype):
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
-    place = frame.place(node)
     grad = False if is_integral(dtype) else _grad(frame, op, values)
     follows = grad is not False and op.name not in STEPS
-    emptied = any(v.maybe_empty for v in inputs)
+    emptied = [v for v in inputs if v.maybe_empty]
     maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if emptied else (False, None)
     result = Value(
-        kind=_kind(op, values),
-        range=range_,
-        reach=reach,
-        ident=_ident(frame, op, values),
-        dtype=dtype,
-        grad=grad,
-        made_by=Application(op.name, values, place),
-        because=_because(op, values, range_, place, own_reason),
-        hazards=carried(op, values),
-        slopes=slopes_of(v for v in inputs if v.grad is not False) if follows else frozenset(),
-        maybe_empty=maybe_empty,
-        tensor_if=tuple(dict.fromkeys(i for v in inputs if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
-    )
+        _kind(op, values), range_, reach, _ident(frame, op, values), dtype, grad, Application(op.name, values, place),
+        _because(op, values, range_, place, own_reason), carried(op, values),
+        slopes_of([v for v in inputs if v.grad is not False]) if follows else NOTHING,
+        maybe_empty=maybe_empty, tensor_if=_tensor_if(inputs),
+    )  # fmt: skip
     if op.name in REPAIRS:
         result = REPAIRS[op.name](frame, operands, result, node)
-    if of_nothing is not None and "empty-reduction" in frame.session.listened:
+    listened = session.listened
+    if of_nothing is not None and "empty-reduction" in listened:
         site = record(frame, "empty-reduction", operands, node, result, (op.name, of_nothing))
         result = result.but(hazards=result.hazards | {site})
         site.result = result
-    if (
-        "uninitialised" in frame.session.listened
-        and (empty := uninitialised.read(frame, op.name, operands)) is not None
-    ):
+    if "uninitialised" in listened and (empty := uninitialised.read(frame, op.name, operands)) is not None:
         record(frame, "uninitialised", {"input": empty}, node, result)
     unmet = needs.unmet(op, values)
-    if op.name in frame.session.listened or unmet:
-        site = record(frame, op.name, operands, node, result)
+    if op.name in listened or unmet:
+        site = _record(frame, op.name, operands, place, result)
         site.unmet = unmet
         if result.kind in ("tensor", "unknown"):
             overflows = op.name in OVERFLOWING and range_ is not None and INF in range_
@@ -153,12 +145,19 @@ def record(
     frame: Frame, op: str, operands: Mapping[str, Operand], node: cst.Node, result: Value, payload: object = None
 ) -> Site:
     """Put a site on the list that the rules are shown after the definition has run."""
+    return _record(frame, op, operands, frame.place(node), result, payload)
+
+
+def _record(
+    frame: Frame, op: str, operands: Mapping[str, Operand], place: Place, result: Value, payload: object = None
+) -> Site:
+    session = frame.session
     site = Site(
-        op, operands, frame.place(node), frame.session, result, frame.calls, frame.no_grad, frame.qualname,
-        payload=payload, marks=frame.env.marks, root=frame.session.root,
+        op, operands, place, session, result, frame.calls, frame.no_grad, frame.qualname,
+        payload=payload, marks=frame.env.marks, root=session.root,
     )  # fmt: skip
-    if not frame.session.muted and frame.is_here:
-        frame.session.sites.append(site)
+    if not session.muted and frame.is_here:
+        session.sites.append(site)
     return site
 
 
@@ -213,7 +212,8 @@ def escape(value: Value) -> None:
 def join(frame: Frame, values: list[Value]) -> Value:
     """What a variable is where several branches meet."""
     first = values[0]
-    if all(v is first or v.ident == first.ident and v.range == first.range for v in values):
+    same = [v is first or (v.ident == first.ident and v.range == first.range) for v in values]
+    if all(same):
         hazards, slopes = hazards_of(values), slopes_of(values)
         if any(v.dtype != first.dtype for v in values):
             # a test of it in one branch
@@ -224,41 +224,39 @@ def join(frame: Frame, values: list[Value]) -> Value:
     flat: list[Value] = []
     for value in values:
         flat.extend(value.alternatives or (value,))
-    known = [v.range for v in flat]
-    range_: Interval | None = None
-    if all(r is not None for r in known):
-        range_ = known[0]
-        for other in known[1:]:
-            assert range_ is not None
-            assert other is not None
-            range_ = range_.join(other)
-    kinds = {v.kind for v in flat if v.kind != "none"}
-    dtypes = {v.dtype for v in flat}
-    grads = {v.grad for v in flat}
-    refs = {id(v.ref) for v in flat}
-    same_length = len({len(v.items) if v.items is not None else -1 for v in flat}) == 1
+    lead, *others = flat
+    range_, dtype, grad = lead.range, lead.dtype, lead.grad
+    maybe_empty, kinds = lead.maybe_empty, {lead.kind}
+    for value in others:
+        range_ = range_.join(value.range) if range_ is not None and value.range is not None else None
+        dtype = dtype if value.dtype == dtype else None
+        grad = grad if value.grad is grad else None
+        maybe_empty = maybe_empty or value.maybe_empty
+        kinds.add(value.kind)
+    kinds.discard("none")
     items = None
-    if same_length and first.items is not None:
-        items = tuple(join(frame, [v.items[i] for v in flat if v.items]) for i in range(len(first.items)))
+    if first.items is not None and all(v.items is not None and len(v.items) == len(first.items) for v in flat):
+        items = tuple([join(frame, [v.items[i] for v in flat if v.items]) for i in range(len(first.items))])
+    literal = first.const is not ABSENT and all(v.is_literal and v.const == first.const for v in flat)
     joined = Value(
-        kind=kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
-        range=range_,
-        reach=max(v.reach for v in flat if _is_at_end(v, range_)),
-        ident=frame.session.fresh(),
-        dtype=dtypes.pop() if len(dtypes) == 1 else None,
-        grad=grads.pop() if len(grads) == 1 else None,
-        because=_reason(flat, range_),
-        hazards=hazards_of(flat),
-        slopes=slopes_of(flat),
-        const=first.const if all(v.is_literal and v.const == first.const for v in flat) else ABSENT,
-        items=items,
-        ref=first.ref if len(refs) == 1 else None,
+        kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
+        range_, max([v.reach for v in flat if _is_at_end(v, range_)]), frame.session.fresh(), dtype, grad,
+        because=_reason(flat, range_), hazards=hazards_of(flat), slopes=slopes_of(flat),
+        const=first.const if literal else ABSENT, items=items,
+        ref=first.ref if len({id(v.ref) for v in flat}) == 1 else None,
         alternatives=tuple(flat) if len(flat) <= MAX_ALTERNATIVES and items is None else (),
-        maybe_empty=any(v.maybe_empty for v in flat),
-        tensor_if=tuple(dict.fromkeys(i for v in flat if v.kind == "unknown" for i in (v.ident, *v.tensor_if)))[:8],
-    )
+        maybe_empty=maybe_empty, tensor_if=_tensor_if(flat),
+    )  # fmt: skip
     # attributes are worked out silently; elsewhere it would keep the values of all branches
     return made_from(frame.session, joined, flat) if frame.session.muted else joined
+
+
+def _tensor_if(values: list[Value]) -> tuple[int, ...]:
+    """The numbers of which each, if it is that of a tensor, makes one of what was made of these values."""
+    unknown = [v for v in values if v.kind == "unknown"]
+    if not unknown:
+        return ()
+    return tuple(dict.fromkeys([ident for v in unknown for ident in (v.ident, *v.tensor_if)]))[:8]
 
 
 def _reason(values: list[Value], whole: Interval | None) -> Reason | None:
@@ -283,13 +281,13 @@ MAKERS = frozenset({"tensor", "as_tensor"})
 
 def _kind(op: Op, values: Mapping[str, Value]) -> Kind:
     match op.returns:
+        case "tensor" | "tuple":
+            if op.name not in OPERATORS:
+                return "tensor"
+            kinds = {v.kind for v in values.values()}
+            return "tensor" if "tensor" in kinds else "number" if kinds <= {"number"} else "unknown"
         case "number":
             return "number"
-        case "tuple" | "tensor":
-            kinds = {v.kind for v in values.values()}
-            if op.name in OPERATORS and "tensor" not in kinds:
-                return "number" if kinds <= {"number"} else "unknown"
-            return "tensor"
         case "distribution":
             return "distribution"
         case _:
@@ -299,10 +297,9 @@ def _kind(op: Op, values: Mapping[str, Value]) -> Kind:
 def _ident(frame: Frame, op: Op, values: Mapping[str, Value]) -> int:
     if op.random:
         return frame.session.fresh()
-    first = next(iter(values.values()), None)
-    if op.name in SAME_ELEMENTS and first is not None:
-        return first.ident
-    return frame.session.intern((op.name, *((name, value.ident) for name, value in values.items())))
+    if op.name in SAME_ELEMENTS and values:
+        return next(iter(values.values())).ident
+    return frame.session.intern((op.name, *values, *[value.ident for value in values.values()]))
 
 
 def _grad(frame: Frame, op: Op, values: Mapping[str, Value]) -> bool | None:
@@ -311,17 +308,19 @@ def _grad(frame: Frame, op: Op, values: Mapping[str, Value]) -> bool | None:
         return True
     if frame.no_grad or not op.differentiable or op.name == "detach":
         return False
-    grads = {v.grad for v in values.values() if v.kind in ("tensor", "unknown")}
-    if True in grads:
-        return True
-    return None if None in grads else False
+    grad: bool | None = False
+    for value in values.values():
+        if value.grad is not False and value.kind in ("tensor", "unknown"):
+            if value.grad:
+                return True
+            grad = None
+    return grad
 
 
 def _because(op: Op, values: Mapping[str, Value], range_: Interval | None, place: Place, own: bool) -> Reason | None:
     if range_ is None:
         return None
-    sources = [v.because for v in values.values() if v.because is not None and v.kind != "number"]
     fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
-        return sources[0] if sources else None
+        return next((v.because for v in values.values() if v.because is not None and v.kind != "number"), None)
     return Reason(f"{op.name} on line {{row}} gives {{range}}", place, range_)

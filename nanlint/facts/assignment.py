@@ -9,8 +9,8 @@ from nanlint.facts.apply import escape, join, record, repair
 from nanlint.facts.builtin import element_of
 from nanlint.facts.emptiness import is_mask
 from nanlint.facts.fixed import made_from
-from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import Instance
+from nanlint.facts.guarded import narrowed
 from nanlint.facts.overwritten import overwritten
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence

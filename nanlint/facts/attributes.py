@@ -8,8 +8,8 @@ from nanlint.facts import absent, constraints, distributions
 from nanlint.facts.apply import apply
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.fixed import made_from
-from nanlint.facts.frame import narrowed
 from nanlint.facts.functions import ClassRef, Instance, invoke
+from nanlint.facts.guarded import narrowed
 from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.parts import named
 from nanlint.facts.value import Application, Operand, Value, literal

@@ -51,19 +51,19 @@ def arguments(frame: Frame, node: cst.Call) -> tuple[list[Operand], dict[str, Op
     starred = False
     for arg in node.args:
         value = frame.evaluate(arg.value)
-        if arg.star == "*":
+        if arg.keyword is not None:
+            keywords[arg.keyword.value] = Operand(value, arg.value)
+        elif not arg.star:
+            positional.append(Operand(value, arg.value))
+        elif arg.star == "*":
             if value.items is not None:
                 positional.extend(Operand(item, arg.value) for item in value.items)
             else:
                 starred = True
-        elif arg.star == "**":
+        else:
             if value.kind == "dict" and isinstance(value.ref, dict):
                 keywords.update({str(k): Operand(v, arg.value) for k, v in value.ref.items()})
             starred = True
-        elif arg.keyword is not None:
-            keywords[arg.keyword.value] = Operand(value, arg.value)
-        else:
-            positional.append(Operand(value, arg.value))
     return positional, keywords, starred
 
 
@@ -91,7 +91,7 @@ def call(frame: Frame, node: cst.Call) -> Value:
         return invoke_value(frame, callee, positional, keywords, node, starred)
     callee = frame.evaluate(function)
     positional, keywords, starred = arguments(frame, node)
-    if isinstance(function, cst.Name):
+    if isinstance(function, cst.Name) and frame.session.trains:
         training.observe(frame, function.value, frame.unknown(kind="name"), positional, keywords, node, callee)
     return invoke_value(frame, callee, positional, keywords, node, starred)
 
@@ -164,10 +164,10 @@ def dotted_call(
     if name.startswith("math."):
         return builtin.math_call(frame, name, positional, node)
     op = by_spelling(name)
-    if is_module(name):
-        return construct(frame, name, op, positional, keywords)
     if op is None:
         return foreign(frame, name, positional, keywords, node)
+    if is_module(name):
+        return construct(frame, name, op, positional, keywords)
     numpy = name.startswith("numpy.")
     bound = bind_op(frame, op, positional, keywords, node if starred else None)
     if not bound and op.parameters and op.parameters[0] == "input":

@@ -120,16 +120,18 @@ def is_scalar(value: Value, depth: int = 6) -> bool:
     made = value.made_by
     if made is None or depth == 0:
         return False
-    operands = [v for name, v in made.args.items() if name != "dtype" and v.kind in ("tensor", "unknown")]
     if made.op in CONTENTS and made.op != "full":
         of = made.args.get(CONTENTS[made.op])
         return of is not None and (of.kind == "number" or is_scalar(of, depth - 1))
+    if made.op not in WHOLE and made.op not in ELEMENTWISE:
+        return False
+    operands = [v for name, v in made.args.items() if name != "dtype" and v.kind in ("tensor", "unknown")]
     if made.op in WHOLE:
         pair = made.op in ("max", "min") and "other" in made.args
         told = made.args.get("dim")
         whole = not pair and (told is None or told.kind == "none")
         return whole or (bool(operands) and all(is_scalar(v, depth - 1) for v in operands))
-    return made.op in ELEMENTWISE and bool(operands) and all(is_scalar(v, depth - 1) for v in operands)
+    return bool(operands) and all(is_scalar(v, depth - 1) for v in operands)
 
 
 def result_dtype(op: Op, values: Mapping[str, Value], default: str | None = None) -> str | None:
@@ -165,7 +167,7 @@ def result_dtype(op: Op, values: Mapping[str, Value], default: str | None = None
             first = tensors[0].dtype
             if op.name in COUNTING and is_integral(first):
                 return "int64"
-            if op.name not in ONE_SIDED and any(v.is_complex for v in tensors[1:]):
+            if len(tensors) > 1 and op.name not in ONE_SIDED and any(v.is_complex for v in tensors[1:]):
                 return complex_of(v.dtype for v in tensors)
             return first
         case _:
@@ -243,9 +245,12 @@ def _of_number(value: Value, default: str | None) -> str | None:
 
 def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value], default: str | None) -> str | None:
     numbers = [v for v in values.values() if v.kind == "number"]
-    if any(v.is_complex for v in (*tensors, *numbers)):
+    known = {v.dtype for v in tensors if v.dtype is not None}
+    if any(map(is_complex, known)) or any(v.is_complex for v in numbers):
         return complex_of(v.dtype for v in tensors) if tensors else "complex128"
-    shaped = [v for v in tensors if not is_scalar(v)]
+    if not known:
+        return None
+    shaped = [v for v in tensors if not is_scalar(v)] if len(tensors) > 1 else tensors
     if shaped and len(shaped) < len(tensors):
         # what has no dimension only tells the kind
         if all(v.dtype in FLOATS for v in shaped):
@@ -256,7 +261,7 @@ def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value], default
             truths = all(v.dtype == "bool" for v in shaped)
             tensors = [v for v in tensors if truths or v in shaped or v.dtype in FLOATS]
     dtypes = [v.dtype for v in tensors]
-    if not tensors or None in dtypes:
+    if None in dtypes:
         return None
     floating = [d for d in dtypes if d in FLOATS]
     if floating:

@@ -25,9 +25,11 @@ KEYWORDS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 
 
 def _name(frame: Frame, node: cst.Name) -> Value:
-    if node.value in KEYWORDS:
-        return constant(frame, KEYWORDS[node.value])
-    return lookup(frame, node.value)
+    name = node.value
+    held = frame.env.vars.get(name)
+    if held is not None and name not in frame.globals:
+        return held
+    return constant(frame, KEYWORDS[name]) if name in KEYWORDS else lookup(frame, name)
 
 
 def _attribute(frame: Frame, node: cst.Attribute) -> Value:

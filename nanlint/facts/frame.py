@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nanlint.facts.emptiness import known_nonempty
+from nanlint.facts.guarded import narrowed, tested
 from nanlint.facts.value import Application, Operand, Value
-from nanlint.finding import Confidence, Position
+from nanlint.finding import Position
 from nanlint.interval import Interval
 from nanlint.slotted import Entity, made_by
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition, Modules, Source
     from nanlint.source import nodes as cst
 
-# they give infinities, but no nan
-OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 HANDLED = ("handled", 0)
 """The mark of what runs within a `try` whose exceptions are handled."""
 MAX_DEPTH = 2
@@ -74,7 +72,7 @@ class Env:
         self.relations = relations
 
     def copy(self) -> Env:
-        return self.around(dict(self.vars))
+        return Env(dict(self.vars), dict(self.facts), self.marks, self.relations)
 
     def around(self, vars: dict[str, Value]) -> Env:
         """Other variables, of which the same is known."""
@@ -100,7 +98,7 @@ class Session(Entity):
     source: Source
     listened: frozenset[str]
     evaluators: dict[type, Callable[..., Value]]
-    executors: dict[type, Callable[..., Any]]
+    executors: dict[type, Callable[..., bool]]
     sites: list[Site] = made_by(default_factory=list)
     notes: list[str] = made_by(default_factory=list)
     tensors: set[int] = made_by(default_factory=set)
@@ -148,7 +146,8 @@ class Session(Entity):
         """The value number of an expression known by its key."""
         found = self.interned.get(key)
         if found is None:
-            found = self.interned[key] = self.fresh()
+            self.counter += 1
+            found = self.interned[key] = self.counter
         return found
 
     def code(self, node: cst.Node) -> str:
@@ -261,21 +260,23 @@ class Frame(Entity):
             raise GiveUp
         if self.calls:
             session.inlined += 1
-            if not self.is_here:
+            if self.unit.source is not session.source:
                 session.followed += 1
         evaluator = session.evaluators.get(type(node))
         if evaluator is None:
             return self.unknown()
         value = evaluator(self, node)
-        learned = self.env.facts.get(value.ident)
-        if learned is not None and value.kind in ("tensor", "number", "unknown"):
-            value = narrowed(value, learned)
-        return value if not self.env.marks else tested(self.env, value)
+        env = self.env
+        if env.facts:
+            learned = env.facts.get(value.ident)
+            if learned is not None and value.kind in ("tensor", "number", "unknown"):
+                value = narrowed(value, learned)
+        return tested(env, value) if env.marks else value
 
     def execute(self, node: cst.Node) -> bool:
         """Run a statement; False when control does not go on behind it."""
         executor = self.session.executors.get(type(node))
-        return True if executor is None else bool(executor(self, node))
+        return True if executor is None else executor(self, node)
 
     def keep(self, result: Value, operands: Mapping[str, Operand]) -> Value:
         """Remember what an expression applies to what, for fixes, if they are wanted; gives the result back."""
@@ -285,7 +286,9 @@ class Frame(Entity):
         return result
 
     def unknown(self, **known: Any) -> Value:
-        return Value(ident=self.session.fresh(), **known)
+        session = self.session
+        session.counter += 1
+        return Value(ident=session.counter, **known)
 
     @contextmanager
     def branch(self, env: Env) -> Iterator[Env]:
@@ -305,46 +308,3 @@ class Frame(Entity):
         yield
         if handled:
             self.env.marks -= {HANDLED}
-
-
-def tested(env: Env, value: Value) -> Value:
-    """The value, behind a comparison of it with a limit that is not known, or behind a count of its elements."""
-    if value.maybe_empty and known_nonempty(env, value):
-        value = value.but(maybe_empty=False, alternatives=())
-    if value.alternatives and ("several", value.ident) in env.marks:
-        # what was counted is the whole, not one of the branches that meet here
-        value = value.but(alternatives=())
-    value = without_nan(env, value)
-    unsure = value.reach > Confidence.POSSIBLE and value.kind in ("tensor", "unknown")
-    if unsure and ("tested", value.ident) in env.marks:
-        return value.but(reach=Confidence.POSSIBLE)
-    return value
-
-
-def without_nan(env: Env, value: Value) -> Value:
-    """The value, behind a test that it holds no nan, or no infinity."""
-    if not value.hazards:
-        return value
-    if ("finite", value.ident) in env.marks:
-        gone = value.hazards
-    elif ("not infinite", value.ident) in env.marks:
-        gone = frozenset(site for site in value.hazards if site.op in OVERFLOWING)
-    else:
-        return value
-    for site in gone:
-        site.guarded = True
-    return value.but(hazards=value.hazards - gone, alternatives=())
-
-
-def narrowed(value: Value, learned: Interval) -> Value:
-    """The value, restricted by what a guard has taught."""
-    if value.range is None:
-        return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY))
-    met = value.range.meet(learned)
-    if met.empty:
-        return value
-    if (met.lo, met.hi, met.lo_open, met.hi_open, met.hole) == (
-        value.range.lo, value.range.hi, value.range.lo_open, value.range.hi_open, value.range.hole,
-    ):  # fmt: skip
-        return value
-    return value.but(range=met, alternatives=())

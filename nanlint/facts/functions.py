@@ -269,7 +269,7 @@ def invoke(
     """Run a function of the file with these arguments; unknown where it goes too deep or into itself."""
     session = frame.session
     too_much = len(frame.calls) >= MAX_DEPTH or session.inlined > MAX_INLINED_STEPS or not _is_followed(session, ref)
-    if too_much or id(ref.node) in session.running:
+    if too_much or id(body := ref.node) in session.running:
         passed = [operand.value for operand in (*positional, *keywords.values())]
         for value in passed:
             escape(value)
@@ -277,7 +277,7 @@ def invoke(
         return made_from(session, frame.unknown(), passed)
     values = bind(frame, ref, positional, keywords, starred)
     region = autocast.of_function(frame, ref, frame.autocast)
-    key = (id(ref.node), id(ref.closure), frame.no_grad, region, session.sharing, signature(values))
+    key = (id(body), id(ref.closure), frame.no_grad, region, session.sharing, signature(values))
     known = session.calls.get(key)
     if known is not None:
         session.note_call(ref.definition, node)
@@ -290,11 +290,11 @@ def invoke(
         session, ref.where, frame.env.around(dict(values)), ref.closure,
         (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), region, qualname=ref.name,
     )  # fmt: skip
-    session.running.add(id(ref.node))
+    session.running.add(id(body))
     try:
-        result = run_body(inner, ref.node)
+        result = run_body(inner, body)
     finally:
-        session.running.discard(id(ref.node))
+        session.running.discard(id(body))
     session.note_call(ref.definition, node)
     if frame.is_here and not inner.is_here:
         result = _from_elsewhere(result)

@@ -20,13 +20,17 @@ LOG_SPACE = frozenset({"logsumexp", "logaddexp", "logaddexp2", "logcumsumexp"})
 LOGARITHMS = frozenset({"log", "log2", "log10"})
 
 
+NOTHING: frozenset[Site] = frozenset()
 MAX_KEPT = 64
 """Of so many sites it is kept track what becomes of their results within one value."""
 
 
 def hazards_of(values: Iterable[Value]) -> frozenset[Site]:
     """The hazards of any of these values; where they are too many to keep, none, and all count as having left."""
-    together = _union([v.hazards for v in values if v.hazards])
+    held = [v.hazards for v in values if v.hazards]
+    if not held:
+        return NOTHING
+    together = _union(held)
     if len(together) <= MAX_KEPT:
         return together
     for site in together:
@@ -36,7 +40,10 @@ def hazards_of(values: Iterable[Value]) -> frozenset[Site]:
 
 def slopes_of(values: Iterable[Value]) -> frozenset[Site]:
     """The slopes of any of these values; where they are too many to keep, none, and the gradients of all flow."""
-    together = _union([v.slopes for v in values if v.slopes])
+    held = [v.slopes for v in values if v.slopes]
+    if not held:
+        return NOTHING
+    together = _union(held)
     if len(together) <= MAX_KEPT:
         return together
     for site in together:
@@ -45,13 +52,15 @@ def slopes_of(values: Iterable[Value]) -> frozenset[Site]:
 
 
 def _union(sets: list[frozenset[Site]]) -> frozenset[Site]:
-    return sets[0] if len(sets) == 1 else frozenset().union(*sets)
+    return sets[0] if len(sets) == 1 else NOTHING.union(*sets)
 
 
 def carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
     """What may not be finite in the result: nothing in a truth value, nor in what takes the shape of another."""
-    carried = hazards_of(v for name, v in values.items() if name != "like")
-    if op.name in LOG_SPACE and carried:
+    carried = hazards_of([v for name, v in values.items() if v.hazards and name != "like"])
+    if not carried:
+        return carried
+    if op.name in LOG_SPACE:
         weights = {site for site in carried if site.op in LOGARITHMS and _is_weight(site.input.value)}
         for site in weights:
             site.absorbed = True

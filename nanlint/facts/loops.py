@@ -101,7 +101,7 @@ def _between(frame: Frame, bounds: tuple[Value, Value], run: Callable[[], Env | 
     """Run the body of a loop over what lies between the bounds: it is entered only where there is something."""
     start, end = bounds
     relation = ("gt", end.ident, start.ident)
-    difference = frame.session.interned.get(("sub", ("input", end.ident), ("other", start.ident)))
+    difference = frame.session.interned.get(("sub", "input", "other", end.ident, start.ident))
     if relation in frame.env.relations or difference in frame.env.facts:
         return run()
     frame.env.relate(*relation)

@@ -7,7 +7,8 @@ import functools
 from nanlint.facts import emptiness
 from nanlint.facts.apply import join
 from nanlint.facts.dtypes import of_argument
-from nanlint.facts.frame import Env, Frame, narrowed, without_nan
+from nanlint.facts.frame import Env, Frame
+from nanlint.facts.guarded import narrowed, without_nan
 from nanlint.facts.operators import comparisons
 from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
@@ -91,23 +92,22 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
         return envs[0]
     first, *others = envs
     # what no path has changed and no guard speaks of is as it was, which is nearly all
-    told = set().union(*(env.facts for env in envs))
-    same_marks = all(env.marks == first.marks for env in others)
-    vars_: dict[str, Value] = {}
-    for name, value in first.vars.items():
-        unchanged = all(env.vars.get(name) is value for env in others)
-        if unchanged and value.ident not in told and (same_marks or not value.maybe_empty):
-            vars_[name] = value
-        else:
-            vars_[name] = _joined(frame, name, envs)
-    for env in others:
-        for name in env.vars:
-            if name not in vars_:
-                vars_[name] = _joined(frame, name, envs)
+    told = set().union(*[env.facts for env in envs])
+    before, elsewhere = first.vars, [env.vars for env in others]
+    moved = dict.fromkeys([name for vars in elsewhere for name, value in before.items() if vars.get(name) is not value])
+    if told:
+        moved.update(dict.fromkeys([name for name, value in before.items() if value.ident in told]))
+    if any(env.marks != first.marks for env in others):
+        moved.update(dict.fromkeys([name for name, value in before.items() if value.maybe_empty]))
+    moved.update(dict.fromkeys([name for vars in elsewhere for name in vars if name not in before]))
+    vars_ = dict(before)
+    for name in moved:
+        vars_[name] = _joined(frame, name, envs)
     facts: dict[int, Interval] = {}
     for ident, learned in first.facts.items():
-        if all(ident in env.facts for env in others):
-            facts[ident] = functools.reduce(Interval.join, (env.facts[ident] for env in others), learned)
+        also = [env.facts[ident] for env in others if ident in env.facts]
+        if len(also) == len(others):
+            facts[ident] = functools.reduce(Interval.join, also, learned)
     marks, relations = first.marks, first.relations
     for env in others:
         marks &= env.marks

@@ -25,7 +25,7 @@ def unmet(op: Op, values: Mapping[str, Value]) -> tuple[Need, ...]:
         needs = _of_dimension(op, values)
     elif op.name == "logit" and _is_kept_inside(values):
         return ()
-    return tuple(need for need in needs if _is_unmet(need, values))
+    return tuple([need for need in needs if _is_unmet(need, values)]) if needs else ()
 
 
 def _of_power(values: Mapping[str, Value]) -> tuple[Need, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from nanlint.facts import distributions
 from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame
-from nanlint.facts.value import ABSENT, Module, Value
+from nanlint.facts.value import ABSENT, Kind, Module, Value
 from nanlint.finding import Confidence
 from nanlint.source import nodes as cst
 
@@ -45,32 +47,51 @@ def annotated(frame: Frame, annotation: cst.Annotation | None, unit: Definition 
 
 
 def annotated_text(frame: Frame, text: str) -> Value:
+    said = _said(text)
+    if said is None:
+        known = distributions.of_annotation(frame, text)
+        return known if known is not None else frame.unknown(kind=_kind_of_object(text))
+    if said.get("kind") == "module":
+        return frame.unknown(kind="module", ref=Module(text, None, {}))
+    return frame.unknown(**said)
+
+
+@lru_cache(maxsize=1024)
+def _said(text: str) -> Mapping[str, Any] | None:
+    """The fields of a value that an annotation of a network, tensor, number or text tells; None for any other.
+
+    Few texts stand for most annotations.
+    """
     tensor, number = bool(TENSOR.search(text)), bool(NUMBER.search(TENSOR.sub("", text)))
     if NETWORK.fullmatch(text):
-        return Value("module", ident=frame.session.fresh(), ref=Module(text, None, {}))
+        return {"kind": "module"}
     if CALLABLE.search(text):
-        return frame.unknown()
+        return {}
     if tensor and (not number or "[" in text.partition("Union")[0]):
         dtype = "complex64" if COMPLEX.search(text) else "int64" if INTEGER.search(text) else None
         dtype = "bool" if BOOLEAN.search(text) else dtype
         grad = False if "ndarray" in text.lower() or dtype in ("int64", "bool") else None
-        return frame.unknown(kind="tensor", reach=Confidence.LIKELY, dtype=dtype, grad=grad)
+        return {"kind": "tensor", "reach": Confidence.LIKELY, "dtype": dtype, "grad": grad}
     if number and not tensor:
-        return frame.unknown(kind="number")
-    if TEXT.search(text) and not tensor:
-        return frame.unknown(kind="string")
-    if (known := distributions.of_annotation(frame, text)) is not None:
-        return known
-    if OBJECT.fullmatch(text) and text.rsplit(".", 1)[-1] not in ("Any", "Array", "Self", "Module"):
-        return frame.unknown(kind="instance")
-    return frame.unknown()
+        return {"kind": "number"}
+    return {"kind": "string"} if TEXT.search(text) and not tensor else None
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_object(text: str) -> Kind:
+    is_object = OBJECT.fullmatch(text) and text.rsplit(".", 1)[-1] not in ("Any", "Array", "Self", "Module")
+    return "instance" if is_object else "unknown"
 
 
 def is_setting(annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> bool:
     """What may be a Python number as well as a tensor is chosen by the caller, such as a temperature; it is no data."""
     if annotation is None:
         return False
-    text = unit.code_of(annotation.annotation)
+    return _is_of_both(unit.code_of(annotation.annotation))
+
+
+@lru_cache(maxsize=1024)
+def _is_of_both(text: str) -> bool:
     return TENSOR.search(text) is not None and NUMBER.search(TENSOR.sub("", text)) is not None
 
 

@@ -18,7 +18,8 @@ DEPTH = 12
 def picked(value: Value) -> Value:
     """The value that these elements were taken from."""
     for _ in range(DEPTH):
-        inner = first_arg(value) if value.op in PICKS else None
+        made = value.made_by
+        inner = first_arg(value) if made is not None and made.op in PICKS else None
         if inner is None:
             return value
         value = inner

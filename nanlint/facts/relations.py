@@ -28,9 +28,10 @@ SUMS = frozenset({"sum", "nansum", "einsum"})
 def strip_views(value: Value) -> Value:
     """The value whose elements these are, before they were reshaped, picked or copied."""
     for _ in range(12):
-        if value.made_by is None or value.op not in VIEWS:
+        made = value.made_by
+        if made is None or made.op not in VIEWS:
             return value
-        value = next(iter(value.made_by.args.values()))
+        value = next(iter(made.args.values()))
     return value
 
 
@@ -74,7 +75,8 @@ def is_test_of(mask: Value, value: Value, depth: int = 5) -> bool:
 
 
 def first_arg(value: Value) -> Value | None:
-    return next(iter(value.made_by.args.values())) if value.made_by and value.made_by.args else None
+    made = value.made_by
+    return next(iter(made.args.values()), None) if made is not None else None
 
 
 def is_square(value: Value) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness
 from nanlint.facts.apply import REPAIRS, repair
-from nanlint.facts.frame import narrowed, tested
+from nanlint.facts.guarded import narrowed, tested
 from nanlint.facts.narrow import teach
 from nanlint.facts.relations import elements, is_test_of, strip_views
 from nanlint.facts.under import under

@@ -35,7 +35,10 @@ def _in_format(values: Mapping[str, Value], dtype: str | None) -> Mapping[str, V
     """Python numbers beside a tensor as its kernel sees them: `1 + 1e-8` is 1, also for half, computed in float32."""
     if dtype in ("float64", "complex128") or is_integral(dtype):
         return values
-    return {
-        name: v.but(range=round_to(v.range, "float32")) if v.kind == "number" and v.range is not None else v
-        for name, v in values.items()
-    }
+    seen = values
+    for name, value in values.items():
+        if value.kind == "number" and value.range is not None:
+            rounded = round_to(value.range, "float32")
+            if rounded is not value.range:
+                seen = {**seen, name: value.but(range=rounded)}
+    return seen

@@ -31,7 +31,8 @@ def block(frame: Frame, statements: Sequence[cst.BaseStatement | cst.BaseSmallSt
 
 
 def _body(frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementLine | cst.Module) -> bool:
-    return block(frame, node.body)
+    statements = node.body
+    return frame.execute(statements[0]) if len(statements) == 1 else block(frame, statements)
 
 
 def _assign(frame: Frame, node: cst.Assign) -> bool:

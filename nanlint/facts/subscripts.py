@@ -66,6 +66,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
         ident=frame.session.intern(key),
         made_by=Application(how, {"input": value, **element}, frame.place(node)),
         items=None,
+        alternatives=(),
         tensor_if=tuple(dict.fromkeys((value.ident, *value.tensor_if)))[:8],
     )
     elements = nested.part(frame, value, indices) if value.op in nested.LITERAL else None
@@ -74,7 +75,7 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
     if masks:
         picked = repair(frame, selected(frame.env, value, picked, masks[0]), node, mask=masks[0])
         empty = not any(emptiness.selects_some(frame.env, m) for m in masks)
-        selection = picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, masks[0]))
+        selection = picked.but(maybe_empty=empty, made_by=_with_mask(picked, masks[0]))
         return frame.keep(selection, {"input": base, "mask": Operand(masks[0], _only(node))})
     chosen = next((i for i in indices if i.maybe_empty), None)
     if chosen is not None:
@@ -83,8 +84,8 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
             # the places where what it was made from is not zero
             picked = picked.but(reach=min(picked.reach, Confidence.POSSIBLE))
         empty = not emptiness.selects_some(frame.env, chosen)
-        return picked.but(maybe_empty=empty, alternatives=(), made_by=_with_mask(picked, chosen))
-    return picked.but(alternatives=())
+        return picked.but(maybe_empty=empty, made_by=_with_mask(picked, chosen))
+    return picked
 
 
 def _only(node: cst.Node) -> cst.Node:

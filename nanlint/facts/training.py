@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from nanlint.facts.clipping import CLIPS, clipping, clips_by_argument
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.value import Operand, Value
 from nanlint.slotted import Entity, replace
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Env, Frame, Place
     from nanlint.source import ClassEntry, Definition
 
-CLIPS = re.compile(
-    r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm(?!al))|(?:grad|norm(?!al))\w*?_?clip"
-)
-PREPARES = re.compile(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
-READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|test|plot)_")
-CLIP_ARGUMENTS = frozenset(
-    {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients",
-     "gradient_clipping", "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}
-)  # fmt: skip
 HOOKS = frozenset(
     {"register_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_backward_hook",
      "register_post_accumulate_grad_hook", "register_module_full_backward_hook"}
@@ -38,6 +30,15 @@ LIMITING = frozenset(
 CHANGES = frozenset({"clamp_", "clip_", "copy_", "renorm_", "clamp_min_", "clamp_max_"})
 SCALES = frozenset({"mul_", "div_", "multiply_", "divide_"})
 UPDATES = frozenset({"add_", "sub_", "addcmul_", "addcdiv_"})
+NAMES = (
+    HOOKS
+    | CHANGES
+    | SCALES
+    | UPDATES
+    | frozenset(
+        """Trainer backward manual_backward scale unscale_ unscale_gradients update zero_grad optimizer_step""".split()
+    )
+)
 NOT = frozenset({"logical_not", "bitwise_not"})
 THROUGH = frozenset(
     {"any", "all", "item", "to", "index", "view", "reshape", "squeeze", "float", "bool", "mean", "sum", "detach", "max"}
@@ -153,15 +154,17 @@ def _word(
     full = f"{receiver.ref}.{name}" if receiver.kind == "name" and isinstance(receiver.ref, str) else name
     if callee is not None and isinstance(callee.ref, str):
         full = callee.ref
+    if name not in NAMES and not keywords and ".lr_scheduler." not in full and clipping(name) is None:
+        # nearly all calls
+        return None, None
     followed = _followed(receiver, name, callee)
-    lowered = name.lower()
     if name == "Trainer":
         is_lightning = full.startswith(("lightning", "pytorch_lightning"))
         return ("trainer", _trainer_clips(keywords, node)) if is_lightning else (None, None)
-    if CLIPS.search(lowered) and name[:1].islower() | name.startswith("_") and not READS.match(lowered):
+    if (clips := clipping(name)) is not None:
         if any(o.value.number in (math.inf, -math.inf) for o in (*positional[1:], *keywords.values())):
             return None, None
-        return ("hook" if PREPARES.match(lowered) else "clip"), "grad" in lowered
+        return clips, "grad" in name.lower()
     if name in ("backward", "manual_backward"):
         foreign = receiver.kind in ("name", "file") and not full.startswith("torch.autograd.")
         return ("backward" if not followed and not foreign else None), None
@@ -181,7 +184,7 @@ def _word(
         return "scheduled", name
     if (change := _changes_gradient(name, receiver, positional)) is not None:
         return change, True if change == "clip" else "manual"
-    if not followed and _clips_by_argument(frame, positional, keywords):
+    if not followed and clips_by_argument(frame, positional, keywords):
         return "wrapped", None
     return None, None
 
@@ -204,20 +207,6 @@ def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand])
     elif name in UPDATES and any(carries_gradient(o.value) for o in positional):
         return "step"
     return None
-
-
-def _clips_by_argument(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand]) -> bool:
-    given = [k for k in CLIP_ARGUMENTS & keywords.keys() if is_switched_on(keywords[k].value)]
-    if not given:
-        return False
-    operands = (*positional, *keywords.values())
-    takes_optimizer = any(o.value.kind in ("optimizer", "scaler") for o in operands) or "optimizer" in keywords
-    return takes_optimizer or (bool(frame.loops) and given != ["max_norm"])
-
-
-def is_switched_on(bound: Value) -> bool:
-    """The argument asks for clipping: it is not None and not 0."""
-    return bound.kind != "none" and bound.number != 0
 
 
 def _limits(frame: Frame, hook: Value) -> bool:

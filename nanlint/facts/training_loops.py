@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
-from nanlint.facts.training import CLIP_ARGUMENTS, Event, is_switched_on
+from nanlint.facts.clipping import CLIP_ARGUMENTS, is_switched_on
+from nanlint.facts.training import Event
 from nanlint.site import ancestry
 from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst

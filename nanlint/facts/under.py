@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import apply
-from nanlint.facts.frame import narrowed
+from nanlint.facts.guarded import narrowed
 from nanlint.facts.relations import VIEWS
 from nanlint.facts.value import Operand, Value
 from nanlint.ops import TABLE

@@ -95,11 +95,13 @@ class Value(Entity):
     @property
     def op(self) -> str:
         """The canonical op that made this value, or the empty string."""
-        return self.made_by.op if self.made_by else ""
+        made = self.made_by
+        return made.op if made is not None else ""
 
     def arg(self, name: str) -> Value | None:
         """An operand of the op that made this value."""
-        return self.made_by.args.get(name) if self.made_by else None
+        made = self.made_by
+        return made.args.get(name) if made is not None else None
 
     @property
     def is_complex(self) -> bool:

@@ -43,7 +43,7 @@ class Dtype(Data):
 
     def nearest(self, x: float) -> float:
         """The number of this format nearest to `x`, ties to even; infinity beyond the largest."""
-        if x == 0 or math.isinf(x) or math.isnan(x):
+        if x == 0 or not math.isfinite(x):
             return x
         if self.kind in ("integer", "bool"):
             return x if abs(x) > self.max else float(math.trunc(x))
@@ -94,9 +94,14 @@ def round_to(interval: Interval, dtype: str) -> Interval:
         return interval
     if kind.kind == "bool":
         return Interval(0.0 if 0 in interval else 1.0, 0.0 if interval.point == 0 else 1.0)
-    lo, hi = kind.nearest(interval.lo), kind.nearest(interval.hi)
+    lo = kind.nearest(interval.lo)
+    hi = lo if interval.hi == interval.lo else kind.nearest(interval.hi)
     lo_open, hi_open = interval.lo_open and lo == interval.lo, interval.hi_open and hi == interval.hi
     if kind.kind == "integer":
         lo_open, hi_open = lo_open and math.isinf(lo), hi_open and math.isinf(hi)
     hole = interval.hole and lo < 0 < hi and kind.kind not in ("integer", "bool")
+    if lo == interval.lo and hi == interval.hi and (lo_open, hi_open, hole) == (
+        interval.lo_open, interval.hi_open, interval.hole,
+    ):  # fmt: skip
+        return interval
     return Interval(lo, hi, lo_open, hi_open, hole, interval.nan)

@@ -48,19 +48,22 @@ def by_spelling(dotted: str) -> Op | None:
     `torch.nn.functional` hands on to are found as well.
     """
     found = _SPELLINGS.get(dotted)
-    if found is None and dotted.startswith("torch.functional."):
+    if found is not None or not dotted.startswith("torch."):
+        return found
+    if dotted.startswith("torch.functional."):
         return _SPELLINGS.get("torch." + dotted[len("torch.functional.") :])
-    if found is None and dotted.startswith("torch._C._nn."):
+    if dotted.startswith("torch._C._nn."):
         return _SPELLINGS.get("torch.nn.functional." + dotted.rpartition(".")[2])
-    if found is None and dotted.startswith("torch.nn.modules."):
+    if dotted.startswith("torch.nn.modules."):
         return _SPELLINGS.get("torch.nn." + dotted.rpartition(".")[2])
-    if found is None and dotted.startswith("torch.distributions.") and dotted.count(".") == 3:
+    if dotted.startswith("torch.distributions.") and dotted.count(".") == 3:
         return _SPELLINGS.get("torch.distributions." + dotted.rpartition(".")[2])
-    return found
+    return None
 
 
 def is_module(dotted: str) -> bool:
     """That name is a class of torch.nn whose instances apply an op of the table."""
-    op = by_spelling(dotted)
+    if not dotted.startswith("torch.nn.") or by_spelling(dotted) is None:
+        return False
     last = dotted.rpartition(".")[2]
-    return op is not None and dotted.startswith("torch.nn.") and last[:1].isupper() and last != "Parameter"
+    return last[:1].isupper() and last != "Parameter"
