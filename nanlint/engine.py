@@ -98,12 +98,12 @@ def _worth_a_look(listened: frozenset[str], source: Source) -> list[Definition]:
     worth_a_look = triggers(listened, source.index)
     drives_training = drivers(listened, source)
     hazardous = {definition for definition in definitions if worth_a_look(definition.code)}
-    calls_hazard = callers(definitions, hazardous)
+    calls_hazard = callers(source, hazardous)
     calling = {d for d in definitions if d not in hazardous and calls_hazard(d.code)}
     # what a private helper hands on is known by its own callers
     handing_on = {d for d in calling if d.is_private}
     if handing_on:
-        calls_on = callers(definitions, handing_on)
+        calls_on = callers(source, handing_on)
         calling.update(d for d in definitions if calls_on(d.code))
     return [d for d in definitions if d in hazardous or d in calling or drives_training(d.code)]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.triggers import reduces
+from nanlint.arithmetic import reducers
 
 if TYPE_CHECKING:
     from nanlint.source import Definition, Source
@@ -15,15 +15,6 @@ HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
 ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
 PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
-CALLED = re.compile(r"([A-Za-z]\w*)\(")
-
-
-def _calls(names: set[str], before: str = r"(?<!def )\b", behind: str = "") -> Callable[[str], bool]:
-    """A test of code: does it call a function of one of these names?"""
-    if not names:
-        return lambda code: False
-    calls = re.compile(rf"{before}(?:{'|'.join(sorted(map(re.escape, names)))})\({behind}")
-    return lambda code: calls.search(code) is not None
 
 
 def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
@@ -36,18 +27,33 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
         if definition.kind == "function" and len(parts & {"backward", "manual_backward"}) != len(parts & {"step"}):
             names.add(definition.name)
     names -= {"forward", "__init__", "__call__"}
-    return _calls(names)
+    return lambda code: _has_call(code, names)
 
 
-def callers(definitions: Iterable[Definition], hazardous: Container[Definition]) -> Callable[[str], bool]:
+def callers(source: Source, hazardous: Container[Definition]) -> Callable[[str], bool]:
     """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?"""
     names: set[str] = set()
     methods: set[str] = set()
-    for d in definitions:
+    reducing = reducers(source)
+    for d in source.index.definitions:
         if d.kind == "function" and d.code.count("\n") <= HELPER_ROWS:
-            if d.owner is None and (d in hazardous or any(map(reduces, CALLED.findall(d.code)))):
+            if d.owner is None and (d in hazardous or _has_call(d.code, reducing)):
                 names.add(d.name)
             elif d in hazardous and d.name not in ANYWHERE:
-                methods.add(d.name)
-    functions, own = _calls(names), _calls(methods, r"\bself\.", r"(?!\))")
-    return lambda code: functions(code) or own(code)
+                methods.add(f"self.{d.name}")
+    return lambda code: _has_call(code, names) or any(code[end] != ")" for end in _calls(code, methods))
+
+
+def _has_call(code: str, names: Iterable[str]) -> bool:
+    return next(_calls(code, names), None) is not None
+
+
+def _calls(code: str, names: Iterable[str]) -> Iterator[int]:
+    """Where the arguments begin with which the code calls functions of these names."""
+    for name in names:
+        at = code.find(f"{name}(")
+        while at >= 0:
+            before = code[max(at - 4, 0) : at]
+            if before != "def " and not (before[-1:].isalnum() or before[-1:] == "_"):
+                yield at + len(name) + 1
+            at = code.find(f"{name}(", at + 1)

@@ -99,6 +99,9 @@ def _settle(
         if known is None or (s.report.confidence, not s.site.calls) > (known.report.confidence, not known.site.calls):
             best[key] = s
     findings: list[Finding] = []
+    useful: set[tuple[Suppression, str]] = set()
+    if not best:
+        return (), 0, useful
     proposals: Proposals | None = None
     if session.applied is not None:
         # most runs want no fixes and need not wait for what makes them
@@ -106,7 +109,6 @@ def _settle(
 
         proposals = Proposals(session)
     suppressions = session.source.suppressions
-    useful: set[tuple[Suppression, str]] = set()
     held_back = 0
     for s in best.values():
         if s.report.confidence < confidence:

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
 def mentioned(rules: Iterable[Rule], source: Source) -> list[Rule]:
     """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
-    code, vocabulary = source.bare, " ".join(source.words)
-    stands = cache(lambda text: _part(text) in vocabulary and _stands(text, code))
-    return [rule for rule in rules if not rule.mentions or any(map(stands, rule.mentions))]
+    known: dict[str, bool] = {}
+    return [rule for rule in rules if not rule.mentions or _is_mentioned(rule.mentions, source, known)]
+
+
+def _is_mentioned(mentions: Iterable[str], source: Source, known: dict[str, bool]) -> bool:
+    """Some of these texts stands in the code; what is known of them is kept for the next rule."""
+    for text in mentions:
+        stands = known.get(text)
+        if stands is None:
+            stands = known[text] = _part(text) in source.vocabulary and _stands(text, source.bare)
+        if stands:
+            return True
+    return False
 
 
 @cache

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 # by site or operator: the words of which code must hold one, and the patterns of which it must then show one. Patterns
 # that start with a literal are found fast, an alternation is not.
-SITES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lt": ("", ("<",)),
-    "gt": ("", ("(?<!-)>",)),
-    "identity-test": (
+SITES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("lt", "", ("<",)),
+    ("gt", "", ("(?<!-)>",)),
+    (
+        "identity-test",
         "nan NaN NAN",
         (
             r"[!=]=[^\n]*(?i:nan)\b", r"(?i:\bnan)\W*?[!=]=", r"(?i:\bnan)\W* (?:not )?in\b",
@@ -15,7 +16,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"^\s*\w+ = (?:float\(|\w+\.)?\W?(?i:nan)\W*$",
         ),
     ),
-    "rsub": (
+    (
+        "rsub",
         "uint8 int8 int16 int32 byte short ByteTensor CharTensor ShortTensor",
         (
             (r"(?:int(?:8|16|32)\b|\.(?:byte|short)\(\)|(?:Byte|Char|Short)Tensor)[\s\S]*"
@@ -23,12 +25,18 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"\b(?:mul|sub)\(.*(?:int8|\.byte\(\))",
         ),
     ),
-    "add": ("", (
-        r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\.99\d[^\n]*bfloat16", r"\.00\d[^\n]*bfloat16",
-        r"[0-9]{8}",
-    )),
+    (
+        "add",
+        "bfloat16",
+        (
+            r"bfloat16[\s\S]*(?:\.99\d|\.00\d|\de-\d| [-+] 1\b)", r"\.99\d[^\n]*bfloat16",
+            r"\.00\d[^\n]*bfloat16",
+        ),
+    ),
+    ("add", "", (r"[0-9]{8}",)),
     # what cancels without a logarithm, an exponential or a root in it
-    "sub": (
+    (
+        "sub",
         "mean nanmean sum cos cosh",
         (
             r"-\s*[\w.]+(?:\([^()\n]*\))?\s*(?:\*\* ?2|\.pow\(2|\.square\()", r"-\s*([\w.]+(?:\(\))?)\s*\*\s*\1",
@@ -36,7 +44,8 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"1(?<=\b1)(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"sub(?<=\bsub)_?\(", r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
         ),
     ),
-    "uninitialised": (
+    (
+        "uninitialised",
         "empty empty_like new_empty Tensor FloatTensor",
         (
             # the first mention behind the assignment that is not of the format alone is in arithmetic
@@ -46,14 +55,16 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
             r"empty(?:_like)?\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)\s*(?:[-+*/@]|\.\w+\()(?<!_\()",
         ),
     ),
-    "training-step": (
+    (
+        "training-step",
         "",
         (
-            r"\.step\(", r"backward\(", r"def training_step\b", r"register_hook\(", r"backward_hook\(", r"grad_hook\(",
-            r"Trainer\(", r"clip_\w*grad", r"grad\w*_clip", r"optimizer_step\(",
+            r"\.step\(", r"backward\(", r"training_step(?<=def training_step)\b", r"register_hook\(",
+            r"backward_hook\(", r"grad_hook\(", r"Trainer\(", r"clip_\w*grad", r"grad\w*_clip", r"optimizer_step\(",
         ),
     ),
-    "optimizer": (
+    (
+        "optimizer",
         "",
         (
             r"optim\.\w*\(", r"SGD\w*\(", r"Adagrad\w*\(", r"Adadelta\w*\(", r"Adafactor\w*\(", r"Adam\w*\(",
@@ -61,25 +72,26 @@ SITES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     # a file that speaks of complex numbers: what is called need not say what it is, as in self.act(self.conv(x))
-    "complex-backward": (
+    (
+        "complex-backward",
         "",
         (
             r"\.backward\(", r"(?<![A-Za-z])(?:[Cc]omplex|polar)", r"cfloat", r"cdouble", r"fft", r"\d[jJ]\b",
             r"\bself\.\w+\(", r"(?<![A-Za-z])(?i:act|loss|criterion|model|net)\w*\(",
         ),
     ),
-    "normal": ("normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
+    ("normal", "normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
-    "softmax": ("inf Inf infty", ("fill", r"where\(", r"\]\s*=", r"tri[ul]\(")),
-    "log_softmax": ("softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
-    "multi_head_attention": ("key_padding_mask attn_mask", (r"_mask\s*=",)),
+    ("softmax", "inf Inf infty", ("fill", r"where\(", r"\]\s*=", r"tri[ul]\(")),
+    ("log_softmax", "softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
+    ("multi_head_attention", "key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
-    "cast": ("", (r"\.half\b", r"float16(?<!bfloat16)\b", r"autocast\b", r"HalfTensor\b")),
-    "schedule": ("LambdaLR", (r"LambdaLR\(",)),
-    "graph-of-gradient": ("create_graph", (r"norm|dist\(",)),
-    "normalize": ("normalize", (r"normalize\(",)),
-    "module-made": ("eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),
+    ("cast", "", (r"\.half\b", r"float16(?<!bfloat16)\b", r"autocast\b", r"HalfTensor\b")),
+    ("schedule", "LambdaLR", (r"LambdaLR\(",)),
+    ("graph-of-gradient", "create_graph", (r"norm|dist\(",)),
+    ("normalize", "normalize", (r"normalize\(",)),
+    ("module-made", "eps", (r"eps\s*=\s*0(?:\.0*)?(?![\d.e])",)),
     # of gradients; elsewhere it is the cure that somebody chose
-    "nan_to_num": ("nan_to_num nan_to_num_", (r"\.grad\b",)),
-    "model-call": ("rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
-}  # fmt: skip
+    ("nan_to_num", "nan_to_num nan_to_num_", (r"\.grad\b",)),
+    ("model-call", "rand randn rand_like randn_like", (r"\d{3}|\d_\d|\d\.?[eE]\+?\d|\*\*",)),
+)  # fmt: skip

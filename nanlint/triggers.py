@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from nanlint.arithmetic import (
+    INFINITE,
+    divides_by_more_than_numbers,
+    grows,
+    infinite,
+    raises_more_than_numbers,
+    reducers,
+    selects,
+)
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
-from nanlint.slotted import Data
-from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
+    from nanlint.source import Source
     from nanlint.source.index import Index
 
+# a test of code, and words of which it must have one besides; none where it need not
+Test = tuple[frozenset[str], Callable[[str], object]]
+
+ANY: frozenset[str] = frozenset()
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
 SILENT = frozenset(
     """add sub mul where masked_fill nan_to_num clamp sum matmul normal sample rsample eq ne isin min max minimum
@@ -30,51 +42,21 @@ LAYERS = frozenset(
 MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
 MASKS = ("masked_fill", "finfo", "_mask")
 # scores and a mask that are added where they are used
-MASK_ADDED = re.compile(r"softmax\((?:\w+=)?\w+ ?\+ ?\w+[,)]|\(\w+ ?\+ ?\w+\)\.(?:log_)?softmax\(")
-# the first letters stand in front of what has to be before them: text is searched for them alone, which is fast
-INFINITIES = tuple(re.compile(rf"{inf}(?<=\b{inf})(?:ty|inity)?\b") for inf in ("inf", "Inf"))
+MASK_ADDED = (
+    re.compile(r"softmax\((?:\w+=)?\w+ ?\+ ?\w+[,)]"),
+    re.compile(r"\(\w+ ?\+ ?\w+\)\.(?:log_)?softmax\("),
+)
 # hazards in half precision alone, or with an eps of 0, which have signs of their own
 IN_HALF = frozenset(
     """tensor as_tensor scalar_tensor new_tensor arange full full_like new_full fill fill_
     index_fill masked_fill clamp clamp_min clamp_max hardtanh threshold pad rsub mean nanmean nansum normalize
     cosine_similarity layer_norm batch_norm group_norm rms_norm gaussian_nll_loss""".split()
 )
-WORD = re.compile(r"[A-Za-z]\w*")
 LOOPS = frozenset(("for", "while"))
-MULTIPLIES = re.compile(r"\*|@|pow|square|mul|mm\(")
-GROWTH = re.compile(
-    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
-    r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
-    r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))|\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\2\b",
-    re.MULTILINE,
-)
 # where what comes out of a name is used: called, but for a method of its own, or taken out of a module
 CALL = re.compile(r"\s*\(")
 OWN = ("def ", "self.", "super().")
 DOTTED = re.compile(r"(?:\w+\.)+\Z")
-# a selection that may be empty is by a mask, and a mask is made by a test
-REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
-LOSSES = ("_loss", "_entropy", "Loss")
-INDEX = re.compile(r"\[(?<=\w\[)([^\]\n]*)\]|(_select|nonzero)")
-TEST = (
-    r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
-    r"|BoolTensor|Bool\["
-)
-ASSIGNED = re.compile(r"[ \t]*([\w, ]+?)\s*(?::[^=\n]*)?=(?!=)([^\n]*)")
-BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
-# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
-DIVISOR = re.compile(r"/(?<![/:]/)=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
-SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
-NUMBERS = re.compile(
-    r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b|^[ \t]*([\w, ]+?)\s*=\s*\w+\.(?:shape|size\()"
-    r"|^[ \t]*(?:self\.)?(\w+)\s*=\s*(?:(?:len|int|float)\(|[\w.]+\s*//)",
-    re.MULTILINE,
-)
-POWER = re.compile(r"\*\*=?(?!\s*\d*[02468]\b(?!\.))")
-BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
-IS_TEST = re.compile(TEST)
-INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
-HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
@@ -82,64 +64,47 @@ WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*wei
 CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 MODULES = frozenset({"torch", "numpy", "math"})
+# the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
+BEGINNING = re.compile(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
+WITHIN_WORD = re.compile(r"[\w\[\]{}-]+")
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
-FROM_TORCH = re.compile(r"^[^\S\n]*from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
-
-
-class _Signs(Data):
-    """How code shows that it holds an op: `words` name one, `sites` have patterns, searched beside words of theirs."""
-
-    words: frozenset[str]
-    sites: tuple[tuple[frozenset[str], str], ...]
-
-
-@lru_cache(maxsize=64)
-def _signs(listened: frozenset[str], masks: bool) -> _Signs:
-    """The signs by which code shows that it holds one of these, in a file that masks logits or does not."""
-    words: set[str] = set()
-    quiet = SILENT | LAYERS
-    if "complex-backward" not in listened:
-        quiet |= IN_HALF if masks else IN_HALF | MASKABLE
-    spelled = _spelled()
-    words.update(*(spelled[op] for op in listened - quiet if op in spelled))
-    return _Signs(frozenset(words), tuple((_needed(site), site) for site in SITES if site in listened))
+FROM_TORCH = re.compile(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
 
 
 @cache
-def _spelled() -> dict[str, set[str]]:
-    """By op: the words that name it."""
-    spelled: dict[str, set[str]] = {}
+def _named() -> dict[str, set[str]]:
+    """By word: the ops that it names."""
+    named: dict[str, set[str]] = {}
     for op in LINES:
-        words = spelled.setdefault(op.name, set())
         for spelling in op.spellings:
             word = spelling[spelling.rfind(".") + 1 :].rstrip("_")
             bare = word.lstrip("_")
-            words |= {word, bare, word + "_", bare + "_"}
-    return spelled
+            for name in (word, bare, word + "_", bare + "_"):
+                named.setdefault(name, set()).add(op.name)
+    return named
 
 
 @cache
-def _needed(site: str) -> frozenset[str]:
-    return frozenset(SITES[site][0].split())
+def _search(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(pattern, re.MULTILINE).search
 
 
 @cache
-def _patterns(site: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.MULTILINE) for pattern in SITES[site][1])
+def _beginning(pattern: str) -> str:
+    """What a word has in it where the pattern is found; empty where that is not plain."""
+    found = BEGINNING.match(pattern)
+    return found[1] if found is not None else ""
 
 
-def _masks(text: str) -> bool:
-    words = any(word in text for word in MASKS) or any(infinity.search(text) for infinity in INFINITIES)
-    return words or ("softmax" in text and MASK_ADDED.search(text) is not None)
+def _masks(source: Source) -> bool:
+    """The file masks logits."""
+    vocabulary = source.vocabulary
+    if any(mask in vocabulary for mask in MASKS) or not INFINITE.isdisjoint(source.words):
+        return True
+    return "softmax" in vocabulary and any(added.search(source.bare) for added in MASK_ADDED)
 
 
-def _is_sign(target: str, words: frozenset[str], listened: frozenset[str]) -> bool:
-    """What is imported from there is an op or optimizer that is listened to."""
-    module, _, name = target.rpartition(".")
-    return name in words or ("optimizer" in listened and module == "torch.optim")
-
-
-def _uses(name: str, code: str, modules: frozenset[str]) -> bool:
+def _uses(name: str, code: str, modules: Set[str]) -> bool:
     """Code calls the name or takes it out of one of these modules; its own methods are seen in their bodies."""
     at = code.find(name)
     while at >= 0:
@@ -156,6 +121,20 @@ def _uses(name: str, code: str, modules: frozenset[str]) -> bool:
     return False
 
 
+def _has_word(code: str, words: Iterable[str]) -> bool:
+    """One of these is a word of the code, with underscores in front or without."""
+    for word in words:
+        at = code.find(word)
+        while at >= 0:
+            end, start = at + len(word), at
+            while start > 0 and code[start - 1] == "_":
+                start -= 1
+            if not _goes_on(code, end) and not (start > 0 and code[start - 1].isalnum()):
+                return True
+            at = code.find(word, end)
+    return False
+
+
 def _goes_on(code: str, at: int) -> bool:
     """A word has a letter there."""
     return code[at : at + 1].isalnum() or code[at : at + 1] == "_"
@@ -163,48 +142,32 @@ def _goes_on(code: str, at: int) -> bool:
 
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    signs, imports = _signs(listened, _masks(index.source.text)), index.imports
-    imported = frozenset(name for name, target in imports.items() if _is_sign(target, signs.words, listened))
-    modules = frozenset(name for name, target in imports.items() if target.partition(".")[0] in MODULES)
-    names = signs.words | imported
-    # most patterns are found nowhere in a file
-    text = index.source.bare
-    spoken_of = [sign for sign in signs.sites if not sign[0] or not sign[0].isdisjoint(index.source.words)]
-    shown = [(needed, left) for needed, site in spoken_of if (left := [p for p in _patterns(site) if p.search(text)])]
-    grows = "loop-growth" in listened
-    weighted = "cross_entropy" in listened and WEIGHTED.search(index.source.text) is not None
-    asked = not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss"))
-    measures = asked and any(text in index.source.text for text in CRITERIA)
-    diverges = "kl_div" in listened and "KLDivLoss" in index.source.text
-    divides, powers = "div" in listened, "pow" in listened
-    averages: set[str] = set()
-    if "empty-reduction" in listened:
-        averages.update(filter(reduces, index.source.words), ("self",) if "Loss(" in index.source.text else ())
-    has_infinity = "mul" in listened and "inf" in text.lower()
-    unfilled = _left_as_made(index.source.text) if "uninitialised-parameter" in listened else frozenset()
-    infinite = _infinite(index.source.bare_rows) if has_infinity else frozenset()
+    source, imports, named = index.source, index.imports, _named()
+    quiet = SILENT | LAYERS
+    if "complex-backward" not in listened:
+        quiet |= IN_HALF if _masks(source) else IN_HALF | MASKABLE
+    loud = listened - quiet
+    names = {word for word in named.keys() & source.words if not loud.isdisjoint(named[word])}
+    imported: set[str] = set()
+    modules: set[str] = set()
+    for name, target in imports.items():
+        module, _, last = target.rpartition(".")
+        if not loud.isdisjoint(named.get(last, ())) or (module == "torch.optim" and "optimizer" in listened):
+            imported.add(name)
+        if target.partition(".")[0] in MODULES:
+            modules.add(name)
+    tests = [(there, test) for words, test in _tests(listened, source) if (there := words & source.words) or not words]
+
+    def speaks(code: str) -> bool:
+        if _has_word(code, imported):
+            return True
+        # a name that is bound within the function
+        if "import " in code and "def " in code and _has_word(code, names):
+            return True
+        return any(name in code and _uses(name, code, modules) for name in names)
 
     def shows(code: str) -> bool:
-        words = words_of(code)
-        spoken = names & words
-        if spoken:
-            if words >= {"import", "def"}:
-                return True  # a name that is bound within the function
-            if not spoken.isdisjoint(imported) or any(_uses(name, code, modules) for name in spoken):
-                return True
-        for needed, patterns in shown:
-            if (not needed or not needed.isdisjoint(words)) and any(pattern.search(code) for pattern in patterns):
-                return True
-        return (
-            grows and not LOOPS.isdisjoint(words) and _grows(code)
-            or divides and _divides_by_more_than_numbers(code)
-            or powers and _raises_more_than_numbers(code)
-            or not averages.isdisjoint(words) and _selects(code)
-            or measures and CRITERION.search(code) is not None
-            or (weighted or diverges) and "self" in words
-            or not unfilled.isdisjoint(words) and "Parameter" in words
-            or not infinite.isdisjoint(words) and MULTIPLIED.search(code) is not None
-        )  # fmt: skip
+        return speaks(code) or any((not words or _has_word(code, words)) and test(code) for words, test in tests)
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
@@ -212,14 +175,14 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     absent = [
         alias + rest
         for alias, target in (aliases or {"torch": "torch"}).items()
-        for rest in set(re.findall(rf"{alias}(?<=\b{alias})((?:\.[A-Za-z]\w*)+)", text))
+        for rest in set(re.findall(rf"{alias}(?<=\b{alias})((?:\.[A-Za-z]\w*)+)", source.bare))
         if _absent(target, rest)
     ]
 
     def test(code: str) -> bool:
         if shows(code) or any(name in code for name in absent):
             return True
-        return "torch" in code and any(
+        return "import " in code and any(
             is_absent(f"{module}.{name}")
             for module, names in FROM_TORCH.findall(code)
             for name in IMPORTED.findall(names)
@@ -228,38 +191,43 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     return test
 
 
-def _grows(code: str) -> bool:
-    """Some row multiplies a name with itself."""
-    rows = code.split("\n")
-    pairs = zip(("", *rows), rows, strict=False)
-    return any(MULTIPLIES.search(row) and GROWTH.search(f"{before}\n{row}") for before, row in pairs)
+def _tests(listened: frozenset[str], source: Source) -> Iterator[Test]:
+    """How code shows that it holds one of these ops without naming it."""
+    for site, words, patterns in SITES:
+        if site in listened:
+            # most patterns are found nowhere in a file; where a word has to stand beside, it is looked for first
+            there = patterns if words else [p for p in patterns if _is_in(p, source)]
+            yield from ((frozenset(words.split()), _search(pattern)) for pattern in there)
+    text = source.text
+    if "loop-growth" in listened:
+        yield LOOPS, grows
+    if "div" in listened:
+        yield ANY, divides_by_more_than_numbers
+    if "pow" in listened:
+        yield ANY, raises_more_than_numbers
+    if "empty-reduction" in listened:
+        averages = reducers(source)
+        if "Loss(" in text:
+            averages |= {"self"}
+        if averages:
+            yield averages, selects
+    if not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss")) and any(made in text for made in CRITERIA):
+        yield ANY, CRITERION.search
+    weighted = "cross_entropy" in listened and "Loss" in text and WEIGHTED.search(text) is not None
+    if weighted or ("kl_div" in listened and "KLDivLoss" in text):
+        yield frozenset(("self",)), bool
+    if "uninitialised-parameter" in listened and (unfilled := _left_as_made(text)):
+        yield unfilled, _search("Parameter")
+    if "mul" in listened and not INFINITE.isdisjoint(source.words):
+        yield infinite(source.bare_rows), MULTIPLIED.search
 
 
-def _numbers(code: str) -> set[str]:
-    """The names that are plainly numbers: annotated so, or made from a shape, a length or a floor division."""
-    return {name for names in NUMBERS.findall(code) for name in WORD.findall(" ".join(names))}
-
-
-def _raises_more_than_numbers(code: str) -> bool:
-    """Some base of a power is not plainly a number; even powers are defined everywhere."""
-    powers = POWER.finditer(code) if "**" in code else ()
-    bases = [base[1] or "" for power in powers if (base := BASE.search(code[: power.start()][-80:]))]
-    return bool(bases) and not _numbers(code).issuperset(bases)
-
-
-def _divides_by_more_than_numbers(code: str) -> bool:
-    """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
-    divisors = DIVISOR.findall(code) if "/" in code else ()
-    left = [(group, name) for group, name in divisors if not (name and SIZE.match(name))]
-    if not left:
+def _is_in(pattern: str, source: Source) -> bool:
+    """The pattern is found in the file; what lies within a word is looked for in its words alone, which are fewer."""
+    within_word = WITHIN_WORD.fullmatch(pattern) is not None
+    if _beginning(pattern) not in source.vocabulary:
         return False
-    numbers = _numbers(code)
-    return not all(name in numbers if name else numbers.issuperset(WORD.findall(group)) for group, name in left)
-
-
-def _infinite(rows: Iterable[str]) -> frozenset[str]:
-    """The words for infinity, and the names to which the file gives it: `self.blocked = float("-inf")`."""
-    return INFINITE.union(*(HOLDS_INFINITY.findall(row) for row in rows if "inf" in row or "Inf" in row))
+    return _search(pattern)(source.vocabulary if within_word else source.bare) is not None
 
 
 def _left_as_made(text: str) -> frozenset[str]:
@@ -270,25 +238,7 @@ def _left_as_made(text: str) -> frozenset[str]:
     return frozenset(parameters(text).values())
 
 
-def reduces(word: str) -> bool:
-    """It names what gives nan for a tensor without elements."""
-    return word in REDUCTIONS or word.endswith(LOSSES)
-
-
-def _selects(code: str) -> bool:
-    """It indexes by a test or by a name that holds one: a selection by a mask may be empty."""
-    indices = [inside + other for inside, other in INDEX.findall(code)]
-    if any(IS_TEST.search(inside) for inside in indices):
-        return True
-    if not indices:
-        return False
-    used = set(WORD.findall(" ".join(indices)))
-    if "Bool" in code and not used.isdisjoint(BOOLEANS.findall(code)):
-        return True
-    assigned = (ASSIGNED.match(row) for row in code.split("\n") if "=" in row)
-    return any(a and IS_TEST.search(a[2]) and not used.isdisjoint(WORD.findall(a[1])) for a in assigned)
-
-
+@lru_cache(maxsize=4096)
 def _absent(name: str, rest: str) -> bool:
     """Some step from `name` along the attributes `.rest` is none that torch has."""
     for part in rest.split(".")[1:]:

@@ -83,6 +83,11 @@ class Source:
         return "nanlint:" in self.text
 
     @cached_property
+    def vocabulary(self) -> str:
+        """The words in one text, where what stands within a word is found soon."""
+        return " ".join(self.words)
+
+    @cached_property
     def bare_rows(self) -> list[str]:
         return self.bare.split("\n")
 
@@ -189,7 +194,7 @@ class Source:
             unit.__dict__.pop("_parsed", None)
             unit.read = None
             unit.apart.clear()
-        for name in ("whole", "suppressions", "lines", "_row_starts", "bare", "bare_rows", "words"):
+        for name in ("whole", "suppressions", "lines", "_row_starts", "bare", "bare_rows", "words", "vocabulary"):
             self.__dict__.pop(name, None)
         self.lowered.clear()
 

@@ -1,0 +1,127 @@
+"""What the text of code shows of its arithmetic: divisions, powers, growth, infinities, selections by a mask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nanlint.source import Source
+
+WORD = re.compile(r"[A-Za-z]\w*")
+NAME = re.compile(r"\b[A-Za-z_]\w*")
+# the names that a row assigns to, alone or together, or an attribute, and what
+ASSIGNED = re.compile(r"^[ \t]*(self\.)?(\w[\w, ]*)(?::[^=\n]*)?=(?!=) *([^\n]*)", re.MULTILINE)
+MULTIPLYING = ("*", "@", "pow", "square", "mul", "mm(")
+GROWTH = re.compile(
+    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
+    r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
+    r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))",
+    re.MULTILINE,
+)
+GROWTH_IN_PLACE = re.compile(r"\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\1\b")
+# a selection that may be empty is by a mask, and a mask is made by a test
+REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
+LOSSES = ("_loss", "_entropy", "Loss")
+INDEX = re.compile(r"\[(?<=\w\[)([^\]\n]*)\]")
+IS_TEST = re.compile(
+    r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
+    r"|BoolTensor|Bool\["
+)
+BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
+# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
+DIVISOR = re.compile(r"/(?<![/:]/)=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
+SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
+ANNOTATED = re.compile(r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b")
+SIZES = re.compile(r"\w+\.(?:shape|size\()")
+NUMBER = re.compile(r"(?:len|int|float)\(|[\w.]+\s*//")
+# behind a base; `**options` have none
+POWER = re.compile(r"\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]]\s\*\*))=?(?!\s*\d*[02468]\b(?!\.))")
+BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
+INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
+HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
+
+
+def grows(code: str) -> bool:
+    """Some row multiplies a name with itself."""
+    signs = [sign for sign in MULTIPLYING if sign in code]
+    before = ""
+    for row in code.split("\n") if signs else ():
+        for sign in signs:
+            if sign in row:
+                # the name may stand in the row above
+                if GROWTH.search(f"{before}\n{row}") or ("_(" in row and GROWTH_IN_PLACE.search(row)):
+                    return True
+                break
+        before = row
+    return False
+
+
+def _are_numbers(names: Iterable[str], code: str) -> bool:
+    """The names are plainly numbers: annotated so, or made from a shape, a length or a floor division."""
+    left = set(names)
+    if not left:
+        return True
+    left.difference_update(ANNOTATED.findall(code))
+    for _, targets, value in ASSIGNED.findall(code) if left else ():
+        if SIZES.match(value):
+            left.difference_update(NAME.findall(targets))
+        elif NUMBER.match(value):
+            left.discard(targets.strip())
+    return not left
+
+
+def raises_more_than_numbers(code: str) -> bool:
+    """Some base of a power is not plainly a number; even powers are defined everywhere."""
+    if "**" not in code:
+        return False
+    starts = [power.start() for power in POWER.finditer(code)]
+    bases = [base[1] for at in starts if (base := BASE.search(code[max(at - 80, 0) : at]))]
+    return None in bases or not _are_numbers(bases, code)
+
+
+def divides_by_more_than_numbers(code: str) -> bool:
+    """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
+    if "/" not in code:
+        return False
+    names: list[str] = []
+    for group, name in DIVISOR.findall(code):
+        if not name:
+            names += NAME.findall(group)
+        elif name.isidentifier():
+            names.append(name)
+        elif not SIZE.match(name):
+            return True
+    return not _are_numbers(names, code)
+
+
+def infinite(rows: Iterable[str]) -> frozenset[str]:
+    """The words for infinity, and the names to which these rows give it: `self.blocked = float("-inf")`."""
+    holding = (row for row in rows if ("inf" in row or "Inf" in row) and "=" in row)
+    return INFINITE.union(*map(HOLDS_INFINITY.findall, holding))
+
+
+def reducers(source: Source) -> frozenset[str]:
+    """The words of a file that name what gives nan for a tensor without elements."""
+    losses = any(loss in source.vocabulary for loss in LOSSES)
+    found = [word for word in source.words if word.endswith(LOSSES)] if losses else ()
+    return REDUCTIONS.intersection(source.words).union(found)
+
+
+def selects(code: str) -> bool:
+    """It indexes by a test or by a name that holds one: a selection by a mask may be empty."""
+    if "_select" in code or "nonzero" in code:
+        return True
+    inside = "\n".join(INDEX.findall(code))
+    if not inside:
+        return False
+    if IS_TEST.search(inside):
+        return True
+    used = set(WORD.findall(inside))
+    if "Bool" in code and not used.isdisjoint(BOOLEANS.findall(code)):
+        return True
+    return any(
+        not attribute and not used.isdisjoint(WORD.findall(targets)) and IS_TEST.search(value)
+        for attribute, targets, value in ASSIGNED.findall(code)
+    )
