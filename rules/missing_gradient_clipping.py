@@ -59,7 +59,7 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
 
     A helper of another package that clips without saying so by its name or by an argument is not seen. The
     `training_step` of a Lightning module is `likely` when a `Trainer` without `gradient_clip_val` is in view, and
-    `possible` when none is. So is a step in a function whose name starts with `test_`.
+    `possible` when none is. So is a step in a test, by the name of its function or file.
     """
     training: Training = site.payload
     if training.is_hooked():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts.relations import VIEWS, first_arg, same, strip_views
+from nanlint.facts.relations import NOT, VIEWS, first_arg, same, strip_views
 from nanlint.facts.value import Value
 from nanlint.ops.empty import EMPTY, LOSSES
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Env
     from nanlint.ops.op import Op
 
-NOT = frozenset({"logical_not", "bitwise_not"})
 EXTREMES = frozenset({"max", "min", "amax", "amin", "median"})
 ELEMENTWISE = frozenset("add sub mul div neg abs square pow sqrt exp log".split())
 MASKING = frozenset({"bitwise_not", "bitwise_and", "bitwise_or", "logical_not", "logical_and", "logical_or"})

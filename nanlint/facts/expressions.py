@@ -11,8 +11,9 @@ from nanlint.facts.assignment import assign
 from nanlint.facts.attributes import attribute
 from nanlint.facts.builtin import element_of
 from nanlint.facts.calls import call
-from nanlint.facts.frame import Env, Frame, narrowed
+from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import make_lambda
+from nanlint.facts.guarded import narrowed
 from nanlint.facts.lookup import constant, lookup
 from nanlint.facts.operators import binary_operation, comparison, unary_operation
 from nanlint.facts.subscripts import subscript

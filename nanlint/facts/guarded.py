@@ -49,7 +49,8 @@ def without_nan(env: Env, value: Value) -> Value:
 def narrowed(value: Value, learned: Interval) -> Value:
     """The value, restricted by what a guard has taught."""
     if value.range is None:
-        return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY))
+        branches = tuple(narrowed(each, learned) for each in value.alternatives)
+        return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY), alternatives=branches)
     met = value.range.meet(learned)
     if met.empty:
         return value

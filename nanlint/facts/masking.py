@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from nanlint.facts.relations import LARGEST, VIEWS, first_arg, same, strip_views
+from nanlint.facts.relations import LARGEST, NOT, VIEWS, first_arg, same, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF
@@ -23,7 +23,6 @@ KEEPING = VIEWS | frozenset("div dropout half bfloat16 clamp_max log_softmax".sp
 REDUCED = frozenset({"all", "any", "sum", "count_nonzero"})
 # of the tensor itself: some element is not beyond them
 OWN = LARGEST | frozenset("topk kthvalue quantile median mean sort min amin cumsum".split())
-NOT = frozenset({"logical_not", "bitwise_not"})
 AND = frozenset({"logical_and", "bitwise_and", "mul"})
 OR = frozenset({"logical_or", "bitwise_or"})
 TRIANGLES = frozenset({"tril", "triu"})

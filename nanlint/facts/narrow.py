@@ -10,14 +10,13 @@ from nanlint.facts.dtypes import of_argument
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.guarded import narrowed, without_nan
 from nanlint.facts.operators import comparisons
-from nanlint.facts.relations import LARGEST, SMALLEST, VIEWS, first_arg, strip_views
+from nanlint.facts.relations import LARGEST, NOT, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
 from nanlint.interval import FINITE, INF, NONNEGATIVE, NONZERO, POSITIVE, ZERO, Interval, at_least, at_most
 from nanlint.source import nodes as cst
 
 NEGATED = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
-NOT = frozenset({"logical_not", "bitwise_not"})
 AND = frozenset({"logical_and", "bitwise_and"})
 OR = frozenset({"logical_or", "bitwise_or"})
 COUNTS = frozenset({"numel", "len", "size", "count_nonzero"})

@@ -33,6 +33,7 @@ from nanlint.facts.relations import (
     reduction_of,
     same,
     strip_views,
+    where_finite,
 )
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
@@ -75,6 +76,8 @@ def refine(
     found = rule(values, range_, reach) if rule else None
     if op.reduces and found is None and (known := written_out.reduction(op.name, values)) is not None:
         return known, Confidence.CERTAIN
+    if op.reduces and (known := written_out.extreme(op.name, values)) is not None:
+        return known, reach
     relations = frame.env.relations
     if op.name == "hypot" and relations and ("or", *(value.ident for value in values.values())) in relations:
         return (NONNEGATIVE if range_ is None else range_).without_zero(), reach
@@ -93,7 +96,7 @@ def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     top, bottom = reduction_of(left, LARGEST), reduction_of(right, SMALLEST)
     if top is not None and bottom is not None and same(top, bottom):
         return FINITE_NONNEGATIVE, Confidence.LIKELY
-    if is_at_most(left, right):
+    if is_at_most(left, right) or is_at_most(left, where_finite(right)):
         return FINITE_NONPOSITIVE, Confidence.CERTAIN
     if are_steps_apart(left, right):
         return NONZERO, reach

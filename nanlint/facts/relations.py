@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from nanlint.facts.value import Value
@@ -14,6 +15,7 @@ VIEWS = frozenset(
     repeat_interleave t movedim swapaxes broadcast_to view_as reshape_as narrow unflatten ravel float double to type
     type_as index item values alias cpu cuda requires_grad_ tile mT identity""".split()
 )
+NOT = frozenset({"logical_not", "bitwise_not"})
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
@@ -241,6 +243,38 @@ def is_shifted_by_max(value: Value) -> bool:
         return False
     left, right = value.arg("input"), value.arg("other")
     return left is not None and right is not None and is_at_most(left, right)
+
+
+def where_finite(bound: Value) -> Value:
+    """`m` of `where(isfinite(m), m, 0)`, which -inf - -inf is kept from, however that is spelled."""
+    bound = strip_views(bound)
+    one, other = bound.arg("input"), bound.arg("other")
+    if bound.op == "nan_to_num" and one is not None:
+        return one
+    if bound.op == "where" and one is not None and other is not None:
+        told = _told_finite(bound.arg("condition"))
+        kept = next((v for v, finite in ((one, True), (other, False)) if told and told[1] is finite), None)
+        return kept if kept is not None and same(told[0] if told else None, kept) else bound
+    told = _told_finite(bound.arg("mask")) if bound.op == "masked_fill" else None
+    return one if one is not None and told is not None and not told[1] and same(told[0], one) else bound
+
+
+def _told_finite(condition: Value | None) -> tuple[Value, bool] | None:
+    """What a condition says to be finite (True), or not to be."""
+    inner = first_arg(condition) if condition is not None else None
+    if condition is None or inner is None:
+        return None
+    limit = condition.arg("other")
+    if condition.op in NOT:
+        told = _told_finite(inner)
+        return (told[0], not told[1]) if told is not None else None
+    if condition.op == "isfinite":
+        return inner, True
+    if condition.op in ("isinf", "isneginf"):
+        return inner, False
+    if limit is not None and limit.number == -math.inf:
+        return {"eq": (inner, False), "ne": (inner, True), "gt": (inner, True)}.get(condition.op)
+    return None
 
 
 def is_at_most(value: Value, bound: Value, depth: int = 4) -> bool:

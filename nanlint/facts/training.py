@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.clipping import CLIPS, clipping, clips_by_argument
 from nanlint.facts.functions import FunctionRef, invoke
+from nanlint.facts.relations import NOT
 from nanlint.facts.value import Operand, Value
 from nanlint.slotted import Entity, replace
 from nanlint.source import nodes as cst
@@ -39,7 +40,6 @@ NAMES = (
         """Trainer backward manual_backward scale unscale_ unscale_gradients update zero_grad optimizer_step""".split()
     )
 )
-NOT = frozenset({"logical_not", "bitwise_not"})
 THROUGH = frozenset(
     {"any", "all", "item", "to", "index", "view", "reshape", "squeeze", "float", "bool", "mean", "sum", "detach", "max"}
 )  # fmt: skip

@@ -23,6 +23,8 @@ NETS = re.compile(
     r"scaled_dot_product_attention))\("
 )
 LIGHTNING = ("LightningModule", "LightningDataModule")
+TESTS = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|_test\.py$")
+SAME, OTHER = (cst.Is, cst.Equal), (cst.IsNot, cst.NotEqual)
 
 
 class Loop(Entity):
@@ -104,8 +106,8 @@ class Training(Entity):
 
     @property
     def is_test(self) -> bool:
-        """A function that pytest or unittest runs: its few steps are on data that it makes."""
-        return self.name.startswith("test_")
+        """Code that pytest runs, by the names that it goes by: its few steps are on data that it makes."""
+        return self.name.startswith("test_") or TESTS.search(self.session.source.path) is not None
 
     def is_hooked(self) -> bool:
         """Some hook of the file limits the gradients."""
@@ -168,10 +170,19 @@ def _is_opposite(test: cst.Node, taken: bool, other: cst.Node, also: bool) -> bo
     return (taken != negated) != (also != negated_too) and is_alike(one, two)
 
 
-def _plain(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]:
+def _plain(test: cst.BaseExpression) -> tuple[object, bool]:
+    """What is asked, and whether the test is its opposite; `x is not None` asks for x, as `x` does."""
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         inner, negated = _plain(test.expression)
         return inner, not negated
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        how, right = test.comparisons[0].operator, test.comparisons[0].comparator
+        if isinstance(right, cst.Name) and right.value == "None" and isinstance(how, (*SAME, *OTHER)):
+            return test.left, isinstance(how, SAME)
+        if isinstance(how, OTHER):
+            return (test.left, right), True
+        if isinstance(how, SAME):
+            return (test.left, right), False
     return test, False
 
 

@@ -23,6 +23,7 @@ BY_NUMBER: dict[str, Callable[[float, float], float]] = {
     "add": lambda x, n: x + n, "sub": lambda x, n: x - n, "mul": lambda x, n: x * n, "div": lambda x, n: x / n,
     "pow": lambda x, n: x**n,
 }  # fmt: skip
+EXTREMES = {"amax": 1, "max": 1, "amin": -1, "min": -1}
 ALONE: dict[str, Callable[[float], float]] = {"abs": abs, "neg": lambda x: -x, "square": lambda x: x * x}
 
 
@@ -86,3 +87,29 @@ def reduction(op: str, values: Mapping[str, Value]) -> Interval | None:
     # of terms that cancel, what is left hangs on the format
     exact = result == 0 or abs(result) > 1e-6 * max(map(abs, numbers))
     return exactly(result) if exact else None
+
+
+def extreme(op: str, values: Mapping[str, Value]) -> Interval | None:
+    """The range of the largest (or smallest) of elements that are written out, as in `torch.tensor([x, eps]).max()`."""
+    value = values.get("input")
+    listed = value.arg(LITERAL[value.op]) if value is not None and value.op in LITERAL else None
+    if listed is None or listed.items is None or op not in EXTREMES or len(values) > 1:
+        return None
+    ranges = [leaf.range for item in listed.items for leaf in leaves(item)]
+    known = [each.without_nan() for each in ranges if each is not None and not each.empty]
+    if not known:
+        return None
+    sign = EXTREMES[op]
+    # of an element that is not known, the others still bound the extreme on one side
+    near = max(
+        (sign * (each.lo if sign > 0 else each.hi), each.lo_open if sign > 0 else each.hi_open) for each in known
+    )
+    far = max(
+        (sign * (each.hi if sign > 0 else each.lo), not (each.hi_open if sign > 0 else each.lo_open)) for each in known
+    )
+    if len(known) < len(ranges):
+        far = (math.inf, True)
+    nan = any(each is None or each.nan for each in ranges)
+    if sign > 0:
+        return Interval(near[0], far[0], near[1], not far[1], nan=nan)
+    return Interval(-far[0], -near[0], not far[1], near[1], nan=nan)
