@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import glob
 import os
 import re
 import sys
@@ -102,6 +101,8 @@ def pattern(text: str, folder: Path) -> str:
         return negation + (f"*/{text}" if "/" in text else text)
     if "/" not in text:
         return negation + text
+    import glob
+
     return negation + (text if text.startswith("/") else f"{glob.escape(folder.absolute().as_posix())}/{text}")
 
 

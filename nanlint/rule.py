@@ -83,7 +83,8 @@ def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str = "") -
             raise RuleError(f"{place}: kind {kind!r} is none of {', '.join(KINDS)}")
         if not made.at:
             raise RuleError(f"{place}: rule {made.name} names no op in `at`")
-        if missing := [s for s in SECTIONS if s not in made.sections]:
+        headings = made.sections
+        if missing := [s for s in SECTIONS if s not in headings]:
             raise RuleError(f"{place}: the docstring of {made.name} lacks {', '.join('## ' + s for s in missing)}")
         return made
 

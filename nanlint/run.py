@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from nanlint.cache import Cache
 from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
@@ -21,6 +20,7 @@ from nanlint.slotted import Data, made_by
 from nanlint.source import mentions_torch
 
 if TYPE_CHECKING:
+    from nanlint.cache import Cache
     from nanlint.rule import Rule
 
 # Starting a process and importing engine and rules in it takes about as long as checking this much torch code.

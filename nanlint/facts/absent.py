@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
 from nanlint.ops.names import is_absent
+from nanlint.patterns import pattern
 from nanlint.source.stdlib import tree_of
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.source import nodes as cst
 
-ASKS = re.compile(
+ASKS = pattern(
     r"hasattr|getattr|(?i:version|available|supports|requires)|(?i:torch)_?\d|(?i:torch_(?:ge|gt|lt|le|geq)\b)|\bHAS_|_HAS_"
 )
 CATCHES = frozenset({"AttributeError", "ImportError", "ModuleNotFoundError", "Exception", "BaseException", "NameError"})
-SUPPRESSES = re.compile(r"suppress.*(?:Error|Exception)")
+SUPPRESSES = pattern(r"suppress.*(?:Error|Exception)")
 LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 Block = list[ast.stmt]
 

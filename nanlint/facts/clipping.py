@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
     from nanlint.facts.value import Operand, Value
 
-CLIPS = re.compile(
-    r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm(?!al))|(?:grad|norm(?!al))\w*?_?clip"
-)
-PREPARES = re.compile(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
-READS = re.compile(r"^_?(?:get|parse|has|is|log|print|should|use|test|plot)_")
+CLIPS = pattern(r"clip_?(?:by_?)?(?:global_?|total_?|master_?|the_?)?(?:grad|norm(?!al))|(?:grad|norm(?!al))\w*?_?clip")
+PREPARES = pattern(r"^_?(?:add|set|enable|register|configure|setup|install|attach|apply_to)_?")
+READS = pattern(r"^_?(?:get|parse|has|is|log|print|should|use|test|plot)_")
 CLIP_ARGUMENTS = frozenset(
     {"gradient_clip_val", "max_grad_norm", "clip_grad", "clip_grad_norm", "grad_clip", "clip_gradients",
      "gradient_clipping", "clip_norm", "grad_clip_norm", "clip_value", "max_norm"}

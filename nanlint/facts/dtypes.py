@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.ops.dtypes import ALIASES, DTYPES
+from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Application, Value
@@ -27,7 +27,7 @@ LEGACY = {
     "ByteTensor": "uint8", "CharTensor": "int8", "ShortTensor": "int16", "IntTensor": "int32", "LongTensor": "int64",
     "BoolTensor": "bool",
 }  # fmt: skip
-SET_DEFAULT = re.compile(r"set_default_(?<=\bset_default_)(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
+SET_DEFAULT = pattern(r"set_default_(?<=\bset_default_)(?:dtype|tensor_type)\(\s*[\"']?((?:\w+\.)*)(\w+)")
 # made with the default dtype unless told another one
 FLOAT_MAKERS = frozenset("""zeros ones eye linspace logspace empty empty_strided rand randn hann_window""".split())
 INTEGER_MAKERS = frozenset({"randint", "randperm", "tril_indices"})

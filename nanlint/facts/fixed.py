@@ -6,18 +6,18 @@ wrong for another setting, or for another file.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nanlint.facts.value import Value
 from nanlint.ops import TABLE
+from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
 
 DEPTH = 24
-READERS = re.compile(r"(?:load|loads|loadmat|loadtxt|genfromtxt|fromfile|imread|read_[a-z]+|torch_load|File)$")
+READERS = pattern(r"(?:load|loads|loadmat|loadtxt|genfromtxt|fromfile|imread|read_[a-z]+|torch_load|File)$")
 TRAINED = frozenset({"network", "parameter"})
 # made to be written into
 STATES = frozenset({"zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,13 +25,14 @@ from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
+from nanlint.patterns import pattern
 from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
-NO_TENSOR = re.compile(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
+NO_TENSOR = pattern(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 
 
 class FunctionRef(Entity):

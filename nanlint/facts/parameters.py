@@ -12,23 +12,24 @@ from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.value import ABSENT, Kind, Module, Value
 from nanlint.finding import Confidence
+from nanlint.patterns import pattern
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
-TENSOR = re.compile(r"\b(?:[A-Za-z]*Tensor|ndarray|NDArray|ArrayLike)\b")
-COLLECTION = re.compile(
+TENSOR = pattern(r"\b(?:[A-Za-z]*Tensor|ndarray|NDArray|ArrayLike)\b")
+COLLECTION = pattern(
     r"^(?:Optional\[)?(?:typing\.|t\.)?(?:List|Tuple|Sequence|Iterable|Iterator|Set|Collection|list|tuple|set|Dict|dict|Mapping)\b"
 )
-CALLABLE = re.compile(r"\b(?:Callable|Type|type|Module|Optimizer|Dataset|DataLoader)\b")
-NETWORK = re.compile(r"(?:torch\.)?(?:nn\.)?Module")
-NUMBER = re.compile(r"\b(?:int|float|bool|complex|Number|Real|SupportsFloat)\b")
-TEXT = re.compile(r"\b(?:str|bytes|Path|PathLike|device|dtype|Generator|Literal)\b")
-OBJECT = re.compile(r"(?:\w+\.)*[A-Z]\w{2,}")
-COMPLEX = re.compile(r"\bComplex(?:64|128)?\[")
-INTEGER = re.compile(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
-BOOLEAN = re.compile(r"\b(?:BoolTensor|Bool\[)")
+CALLABLE = pattern(r"\b(?:Callable|Type|type|Module|Optimizer|Dataset|DataLoader)\b")
+NETWORK = pattern(r"(?:torch\.)?(?:nn\.)?Module")
+NUMBER = pattern(r"\b(?:int|float|bool|complex|Number|Real|SupportsFloat)\b")
+TEXT = pattern(r"\b(?:str|bytes|Path|PathLike|device|dtype|Generator|Literal)\b")
+OBJECT = pattern(r"(?:\w+\.)*[A-Z]\w{2,}")
+COMPLEX = pattern(r"\bComplex(?:64|128)?\[")
+INTEGER = pattern(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
+BOOLEAN = pattern(r"\b(?:BoolTensor|Bool\[)")
 
 
 def annotated(frame: Frame, annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> Value:

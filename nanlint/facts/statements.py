@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from nanlint.facts import absent, autocast, narrow, training
@@ -18,9 +17,10 @@ from nanlint.facts.operators import AUGMENTED, binary
 from nanlint.facts.overwritten import overwritten
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
+from nanlint.patterns import pattern
 from nanlint.source import nodes as cst
 
-CHECKS = re.compile(r"(?i)check|assert|require|ensure|expect|valid|verify")
+CHECKS = pattern(r"(?i)check|assert|require|ensure|expect|valid|verify")
 CONDITIONS = (cst.Comparison, cst.BooleanOperation, cst.BinaryOperation, cst.Call)
 WITHOUT_GRAD = {"no_grad": True, "inference_mode": True, "enable_grad": False}
 

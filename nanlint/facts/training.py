@@ -12,6 +12,7 @@ from nanlint.facts.clipping import CLIPS, clipping, clips_by_argument
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.relations import NOT
 from nanlint.facts.value import Operand, Value
+from nanlint.patterns import pattern
 from nanlint.slotted import Entity, replace
 from nanlint.source import nodes as cst
 
@@ -23,7 +24,7 @@ HOOKS = frozenset(
     {"register_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_backward_hook",
      "register_post_accumulate_grad_hook", "register_module_full_backward_hook"}
 )  # fmt: skip
-LIMITS = re.compile(r"clamp|clip|renorm|norm|tanh|minimum|maximum|\bmin\(|\bsign\b|\bsgn\b")
+LIMITS = pattern(r"clamp|clip|renorm|norm|tanh|minimum|maximum|\bmin\(|\bsign\b|\bsgn\b")
 LIMITING = frozenset(
     {"clamp", "clamp_min", "clamp_max", "clip", "hardtanh", "tanh", "sign", "sgn", "normalize", "norm", "vector_norm",
      "std", "var", "renorm", "minimum", "maximum"}

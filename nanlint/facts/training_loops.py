@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
 from nanlint.facts.clipping import CLIP_ARGUMENTS, is_switched_on
 from nanlint.facts.training import Event
+from nanlint.patterns import pattern
 from nanlint.site import ancestry
 from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Frame, Place, Session
     from nanlint.facts.functions import ClassRef
 
-NETS = re.compile(
+NETS = pattern(
     r"\b(?P<call>(?P<head>\w+(?:\.\w+)*)\.(?:(?P<rnn>LSTM|GRU|RNN|LSTMCell|GRUCell|RNNCell)|Transformer\w*|MultiheadAttention|"
     r"scaled_dot_product_attention))\("
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.relations import strip_views
 from nanlint.finding import Position
+from nanlint.patterns import pattern
 from nanlint.source.stdlib import tree_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ WHOLE = frozenset(
     _parameters init_weights _init_weights""".split()
 )
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
-MADE_EMPTY = re.compile(r"\.(\w+)\s*=\s*[\w.]*Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
+MADE_EMPTY = pattern(r"\.(\w+)\s*=\s*[\w.]*Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
 
 
 def read(frame: Frame, op: str, operands: Mapping[str, Operand]) -> Operand | None:

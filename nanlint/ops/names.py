@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 SHARED_METHODS = frozenset(
     """abs absolute add all any argmax argmin argsort bfloat16 byte ceil char clip conj contiguous cov cpu cuda cummax
@@ -36,7 +36,7 @@ def is_absent(dotted: str) -> bool:
 @lru_cache(maxsize=1)
 def torch_names() -> frozenset[str]:
     """The public names of torch 2.13 and of its main namespaces, such as `torch.nn.functional.relu`."""
-    return frozenset(resources.files("nanlint.ops").joinpath("data", "torch_names.txt").read_text("utf-8").split())
+    return frozenset((Path(__file__).parent / "data" / "torch_names.txt").read_text("utf-8").split())
 
 
 @lru_cache(maxsize=1)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nanlint.interval import INF, Interval, at_least, at_most
+from nanlint.patterns import pattern
 from nanlint.slotted import Data
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|inf)"
-ASSUMED = re.compile(
+ASSUMED = pattern(
     rf"#\s*nanlint:\s*assume\s+(?P<name>\w+)\s*"
     rf"(?:in\s*(?P<left>[\[(])\s*(?P<low>{NUMBER})\s*,\s*(?P<high>{NUMBER})\s*(?P<right>[\])])"
     rf"|(?P<sign>>=|<=|!=|>|<)\s*(?P<bound>{NUMBER}))",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from nanlint.patterns import pattern
+
 # Reference manual, section 2.4.1: within a literal a backslash takes the next character along, in raw strings too.
 STRING = (
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
@@ -15,20 +17,20 @@ STRING = (
 LAYOUT = (
     rf"(?P<string>{STRING})|(?P<comment>\#[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<newline>\n)|(?P<joined>\\\n)"
 )
-TOKEN = re.compile(
+TOKEN = pattern(
     rf"{LAYOUT}|(?P<part>[,;])"
     r"|(?P<chain>[-+*/%@&|^~<>=.]+|\b(?:not|and|or|if|lambda|await|for)\b)",
     re.DOTALL,
 )
 # comments and strings; the first characters stand in front, so that text is searched for them alone, which is fast
-PROSE = re.compile(rf"\#[^\n]*|{STRING}", re.DOTALL)
+PROSE = pattern(rf"\#[^\n]*|{STRING}", re.DOTALL)
 # `float("inf")` and `float("nan")` are code
-NON_FINITE = re.compile(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
+NON_FINITE = pattern(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
 APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
-FORMATTED = re.compile(r"\b(?:[fF][rR]?|[rR][fF])\Z")
+FORMATTED = pattern(r"\b(?:[fF][rR]?|[rR][fF])\Z")
 # a call within a formatted string is code
-FORMATTED_CALL = re.compile(r"\{([^{}]*\([^{}]*)\}")
-KEYWORD = re.compile(r"\b(?:not|and|or|if|lambda|await|for)\b")
+FORMATTED_CALL = pattern(r"\{([^{}]*\([^{}]*)\}")
+KEYWORD = pattern(r"\b(?:not|and|or|if|lambda|await|for)\b")
 
 # CPython's own bound on brackets (MAXLEVEL in its tokenizer). libcst 1.9's native parser overflows an 8 MiB stack
 # at about 1,500 parentheses, 3,500 lambdas or comprehension clauses, 6,000 operands: measured on x86-64 Linux.

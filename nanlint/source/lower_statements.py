@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from nanlint.patterns import pattern
 from nanlint.source import nodes as cst
 from nanlint.source.lower_expressions import (
     ASYNC,
@@ -18,7 +18,7 @@ from nanlint.source.lower_expressions import (
     lower_parameters,
 )
 
-HEAD = re.compile(rb"(?:async(?:[ \t\f]|\\\n)+)?(?:def|class)(?:[ \t\f]|\\\n)+")
+HEAD = pattern(rb"(?:async(?:[ \t\f]|\\\n)+)?(?:def|class)(?:[ \t\f]|\\\n)+")
 DOT = cst.Dot()
 
 

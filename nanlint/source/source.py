@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import tokenize
 from bisect import bisect_right
 from functools import cached_property
@@ -12,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Position
+from nanlint.patterns import pattern
 from nanlint.source import stdlib
 from nanlint.source.errors import SourceError
 from nanlint.source.index import ClassEntry, Definition, Index
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from nanlint.source.nodes import Node
     from nanlint.source.stdlib import Parsed
 
-NEWLINE = re.compile(r"\r\n|\r|\n")
-NEWLINE_BYTES = re.compile(rb"\r\n|\r|\n")
+NEWLINE = pattern(r"\r\n|\r|\n")
+NEWLINE_BYTES = pattern(rb"\r\n|\r|\n")
 
 
 def mentions_torch(data: bytes) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Position
+from nanlint.patterns import pattern
 from nanlint.source.errors import SourceError
 from nanlint.source.lex import too_deep
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nanlint.source.positions import Place
 
 TOO_DEEP = "too deeply nested to parse"
-NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
-LEADING = re.compile(r"[ \t\f]*\f")
+NO_CODE = pattern(r"[ \t\f]*(?:#|$)")
+LEADING = pattern(r"[ \t\f]*\f")
 
 
 class Slice:
