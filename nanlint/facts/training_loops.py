@@ -23,7 +23,7 @@ NETS = pattern(
     r"scaled_dot_product_attention))\("
 )
 LIGHTNING = ("LightningModule", "LightningDataModule")
-TESTS = re.compile(r"(?:^|[/\\])test_[^/\\]*\.py$|_test\.py$")
+TESTS = pattern(r"(?:^|[/\\])test_[^/\\]*\.py$|_test\.py$")
 SAME, OTHER = (cst.Is, cst.Equal), (cst.IsNot, cst.NotEqual)
 
 
