@@ -12,6 +12,7 @@ from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
 from nanlint.facts.precision import vanishes
 from nanlint.facts.probabilities import complement_of, is_one, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
+    ancestry,
     are_slices_of_one,
     first_arg,
     have_common_origin,
@@ -47,7 +48,7 @@ from nanlint.interval import (
 from nanlint.ops import DTYPES, LOSSES, ops_on_complex
 from nanlint.ops.names import torch_names
 from nanlint.rule import rule
-from nanlint.site import Proposal, Report, Site, ancestry
+from nanlint.site import Proposal, Report, Site
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 

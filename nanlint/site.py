@@ -152,12 +152,18 @@ class Site(Entity):
             return value.kind == "tensor" or value.ident in tensors or any(i in tensors for i in value.tensor_if)
         return False
 
+    def is_item(self, value: Value) -> bool:
+        """The value is the only element of a tensor, as a number of Python."""
+        return value.kind == "number" and value.ident in self.session.tensors
+
     def is_model(self, value: Value) -> bool:
         """The value is a torch.nn.Module, or something whose parameters are asked for somewhere."""
         return value.kind == "module" or value.ident in self.session.models
 
     def doubt(self, value: Value, domain: Interval) -> Confidence | None:
         """How sure it is that `value` leaves `domain`; None when it stays inside, or is no tensor at all."""
+        if self.is_item(value) and self.op == "div" and self.is_tensor(self.input.value):
+            value = value.but(kind="tensor")
         if value.kind not in ("tensor", "unknown"):
             return None
         if value.is_complex:
@@ -209,9 +215,8 @@ class Site(Entity):
 
     def users(self) -> Iterator[Site]:
         """The sites that take the result of this one, or a view of it, as an operand."""
-        for other in self.session.sites:
-            if any(strip_views(operand.value).ident == self.result.ident for operand in other.operands.values()):
-                yield other
+        ident = self.result.ident
+        return (s for s in self.session.sites if any(strip_views(o.value).ident == ident for o in s.operands.values()))
 
     @property
     def _is_answered(self) -> bool:
@@ -336,13 +341,3 @@ class Site(Entity):
         if x.value.is_integral and x.value.range is not None and x.value.range.lo >= 0 and not self.calls:
             return self.fix("Clamp the count to 1", x, "x.clamp_min(1)", x=x)
         return self.fix("Replace the zeros of the divisor by 1", x, "x.masked_fill(x == 0, 1)", x=x)
-
-
-def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:
-    """The value and the operands it was made from, nearest first."""
-    level = [value]
-    for _ in range(depth):
-        yield from level
-        level = [arg for v in level if v.made_by for arg in v.made_by.args.values()]
-        if not level:
-            return

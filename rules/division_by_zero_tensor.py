@@ -18,10 +18,14 @@ from nanlint.api import (
 # nothing but an array has these, and an array does not raise at 0
 SUMS = frozenset({"sum", "nansum", "count_nonzero"})
 SPREADS = frozenset({"std", "var"})
+PRODUCTS = frozenset({"matmul", "mm", "mv", "bmm", "einsum"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
 
 
-@rule("NAN201", at="div reciprocal rsqrt pow", kind="division", over="spread-of-one-sample sqrt-gradient-at-zero")
+@rule(
+    "NAN201", at="div reciprocal rsqrt pow", kind="division",
+    over="spread-of-one-sample sqrt-gradient-at-zero exp-overflow",
+)  # fmt: skip
 def division_by_zero_tensor(site: Site) -> Iterator[Report]:
     """
     Division by a tensor that can hold zero.
@@ -57,8 +61,9 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
 
     ## Known limits
 
-    A divisor of which nothing is known gives a `possible` finding at most. Python numbers raise and are left alone. A
-    divisor that only underflow brings to zero, such as a sum of exponentials, gives a `possible` finding.
+    A divisor of which nothing is known gives a `possible` finding at most. Numbers of Python are left alone unless they
+    are taken from a tensor by `item()`, and so are quotients of two of them, which raise. A divisor that only underflow
+    brings to zero, such as a sum of exponentials, gives a `possible` finding.
     """
     x = site.operands.get("other") if site.op == "div" else site.input
     if x is None or site.is_repaired:
@@ -85,13 +90,17 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
         # nothing but an array can be divided by an element of itself
         known = site.is_tensor(x.value) or strip_views(x.value).ident == numerator.ident
         confidence = LIKELY if known else POSSIBLE
+    kernel = _kernel(x.value)
     if site.only_underflows(x.value):
         confidence = POSSIBLE
+    if kernel is not None:
+        confidence = LIKELY
     what = f"power {exponent:.4g} of" if exponent is not None else "`rsqrt` of" if rooted else "division by"
     made = strip_views(x.value)
     # an eps inside of a root cures its gradient as well
     told = made.op in SPREADS or made.op == "sqrt"
     inner = (made.made_by,) if made.made_by is not None and told and confidence > POSSIBLE else ()
+    inner = (kernel.made_by,) if kernel is not None and kernel.made_by is not None else inner
     yield site.report(
         confidence,
         f"{what} `{site.show(x)}` gives inf or nan at 0: {_divisor(site, x.value)}",
@@ -113,10 +122,18 @@ def _divisor(site: Site, value: Value) -> str:
     """What the divisor is, when it is zero, and what to do."""
     made = strip_views(value)
     of = first_arg(made)
+    if site.is_item(value):
+        return "it is the number of a tensor that can be 0, and a tensor that is divided by it does not raise; test it"
+    if _kernel(value) is not None:
+        return (
+            "a row of the `exp` in it underflows to 0 where all costs are large; iterate in log space, by `logsumexp`"
+        )
     if made.op in SUMS:
         if made.op == "count_nonzero" or of is not None and strip_views(of).dtype == "bool":
             return "a count, 0 when the mask selects nothing; use `.clamp(min=1)`"
         return f"a sum, 0 when all of its elements are{site.because(value)}; clamp it to a positive minimum"
+    if made.op == "mul" and all(strip_views(v).op in NORMS for v in (made.arg("input"), made.arg("other")) if v):
+        return "a product of lengths, 0 for a zero vector; use `F.cosine_similarity`, or clamp the lengths"
     if made.op in SPREADS:
         return "a spread, 0 for constant data (and nan for one sample); add an eps to it"
     if made.op == "sqrt":
@@ -134,6 +151,32 @@ def _divisor(site: Site, value: Value) -> str:
         return "it has no known bound away from 0; clamp it, or replace its zeros first"
     lies = f"it lies in {value.range}{site.because(value)}"
     return f"{lies}; add an eps to it or clamp it" if value.range.lo >= 0 else f"{lies}; replace its zeros first"
+
+
+def _kernel(value: Value) -> Value | None:
+    """`exp(-cost / eps)` in a product of matrices, by which Sinkhorn's iteration divides."""
+    product = strip_views(value)
+    factors = product.made_by.args.values() if product.made_by is not None and product.op in PRODUCTS else ()
+    for factor in map(strip_views, factors):
+        exponent = first_arg(factor) if factor.op == "exp" else None
+        if exponent is not None and _is_scaled_cost(exponent):
+            return factor
+    return None
+
+
+def _is_scaled_cost(exponent: Value) -> bool:
+    """A tensor, negated and divided by a number, in either order."""
+    ops: list[str] = []
+    value = exponent
+    while value.op in ("neg", "div", "mul") and len(ops) < 3:
+        left, right = value.arg("input"), value.arg("other")
+        ops.append(value.op)
+        negative = right is not None and right.number is not None and right.number < 0
+        if negative or (left is not None and left.number is not None and left.number < 0):
+            ops.append("neg")
+        number_first = left is not None and left.kind == "number" and right is not None
+        value = right if number_first and right is not None else left or Value()
+    return "neg" in ops and ("div" in ops or "mul" in ops)
 
 
 def _some_are_true(site: Site, value: Value) -> bool:

@@ -1,4 +1,4 @@
-"""Which parameter of an op each argument of a call goes to."""
+"""The arguments of a call, and which parameter of an op each goes to."""
 
 from __future__ import annotations
 
@@ -20,6 +20,29 @@ RENAMED = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "self": "input", "a_min": "min", "a_max": "max",
     "min_val": "min", "max_val": "max", "p1": "input",
 }  # fmt: skip
+
+
+def arguments(frame: Frame, node: cst.Call) -> tuple[list[Operand], dict[str, Operand], bool]:
+    """The positional and named arguments; the flag says that some were unpacked from what is not known."""
+    positional: list[Operand] = []
+    keywords: dict[str, Operand] = {}
+    starred = False
+    for arg in node.args:
+        value = frame.evaluate(arg.value)
+        if arg.keyword is not None:
+            keywords[arg.keyword.value] = Operand(value, arg.value)
+        elif not arg.star:
+            positional.append(Operand(value, arg.value))
+        elif arg.star == "*":
+            if value.items is not None:
+                positional.extend(Operand(item, arg.value) for item in value.items)
+            else:
+                starred = True
+        else:
+            if value.kind == "dict" and isinstance(value.ref, dict):
+                keywords.update({str(k): Operand(v, arg.value) for k, v in value.ref.items()})
+            starred = True
+    return positional, keywords, starred
 
 
 def bind_op(

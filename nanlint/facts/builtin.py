@@ -98,9 +98,12 @@ def as_number(frame: Frame, name: str, value: Value, node: cst.Node) -> Value:
             return frame.unknown(kind="number")
         return literal(const, frame.session.intern(("const", repr(const))))
     keeps = name in ("float", "complex")
+    ident = value.ident if keeps else frame.session.intern((name, value.ident))
+    if value.kind == "tensor" or (value.kind == "number" and value.ident in frame.session.tensors):
+        frame.session.tensors.add(ident)
     return value.but(
         kind="number", grad=False, const=ABSENT, items=None, alternatives=(), ref=None,
-        range=value.range if keeps else None, ident=value.ident if keeps else frame.session.intern((name, value.ident)),
+        range=value.range if keeps else None, ident=ident,
     )  # fmt: skip
 
 

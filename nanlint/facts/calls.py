@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts import builtin, distributions, training
+from nanlint.facts import builtin, constraints, distributions, training
 from nanlint.facts.apply import apply, escape, join, know_tensor, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
-from nanlint.facts.binding import bind_op, gathered
+from nanlint.facts.binding import arguments, bind_op, gathered
 from nanlint.facts.classes import instantiate
 from nanlint.facts.fixed import made_from
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
@@ -42,29 +42,6 @@ READERS = frozenset(
     builtins.hasattr builtins.id builtins.callable torch.is_tensor torch.isnan torch.isfinite torch.isinf
     math.isnan math.isfinite""".split()
 )
-
-
-def arguments(frame: Frame, node: cst.Call) -> tuple[list[Operand], dict[str, Operand], bool]:
-    """The positional and named arguments; the flag says that some were unpacked from what is not known."""
-    positional: list[Operand] = []
-    keywords: dict[str, Operand] = {}
-    starred = False
-    for arg in node.args:
-        value = frame.evaluate(arg.value)
-        if arg.keyword is not None:
-            keywords[arg.keyword.value] = Operand(value, arg.value)
-        elif not arg.star:
-            positional.append(Operand(value, arg.value))
-        elif arg.star == "*":
-            if value.items is not None:
-                positional.extend(Operand(item, arg.value) for item in value.items)
-            else:
-                starred = True
-        else:
-            if value.kind == "dict" and isinstance(value.ref, dict):
-                keywords.update({str(k): Operand(v, arg.value) for k, v in value.ref.items()})
-            starred = True
-    return positional, keywords, starred
 
 
 def call(frame: Frame, node: cst.Call) -> Value:
@@ -113,6 +90,8 @@ def invoke_value(
         case "function" if isinstance(callee.ref, FunctionRef):
             return invoke(frame, callee.ref, positional, keywords, node, starred)
         case "class" if isinstance(callee.ref, ClassRef):
+            if (base := constraints.base_of(callee.ref)) is not None and constraints.is_inherited(callee.ref):
+                return dotted_call(frame, base, positional, keywords, node, starred)
             return instantiate(frame, callee.ref, positional, keywords, node, starred)
         case "instance" if isinstance(callee.ref, Instance):
             method = callee.ref.cls.method("forward") or callee.ref.cls.method("__call__")
@@ -345,6 +324,9 @@ def _super_call(
 ) -> Value:
     owner, receiver = value.ref
     method = owner.method(name, after=owner) if owner is not None else None
+    if method is None and name == "__init__" and (base := constraints.base_of(owner)) is not None:
+        # the constructor checks its parameters
+        return dotted_call(frame, base, positional, keywords, node, starred)
     if method is None or receiver is None:
         return unknown_call(frame, positional, keywords)
     return invoke(frame, method.bind(receiver), positional, keywords, node, starred)

@@ -13,11 +13,12 @@ from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.value import Operand, Value, literal
 from nanlint.interval import FINITE_NONNEGATIVE, FINITE_POSITIVE, UNIT, Interval, at_least
-from nanlint.ops import DTYPES, TABLE
+from nanlint.ops import DTYPES, TABLE, by_spelling
 from nanlint.source import nodes as cst
 
 Function = Callable[[Frame, Sequence[Operand], Mapping[str, Operand], cst.Node], Value]
 MODULE = "constraints."
+OWN = "__init__ log_prob sample rsample entropy mean variance stddev cdf icdf".split()
 WITHIN = {
     "positive": FINITE_POSITIVE, "nonnegative": FINITE_NONNEGATIVE, "nonnegative_integer": FINITE_NONNEGATIVE,
     "positive_integer": at_least(1.0).meet(FINITE_POSITIVE), "unit_interval": UNIT, "simplex": UNIT, "boolean": UNIT,
@@ -62,6 +63,21 @@ def bounded(name: str) -> Function:
 def is_distribution(cls: ClassRef) -> bool:
     """It extends one of torch.distributions, or a class of another package that is named like one."""
     return any(name.startswith("torch.distributions.") or name.endswith("Distribution") for name in cls.ancestors)
+
+
+def base_of(cls: ClassRef | None) -> str | None:
+    """The distribution of torch that a class in view extends, by its full name."""
+    for base in cls.bases if cls is not None else ():
+        found = base if isinstance(base, str) else base_of(base)
+        op = by_spelling(found) if found is not None else None
+        if op is not None and op.returns == "distribution":
+            return found
+    return None
+
+
+def is_inherited(cls: ClassRef) -> bool:
+    """How an object is made and what it gives is as in that distribution."""
+    return not any(cls.method(name) is not None for name in OWN)
 
 
 def _within(constraint: Value) -> Interval | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts import autocast, constraints, repairs, setters, training_loops
+from nanlint.facts import autocast, constraints, higher_order, repairs, setters, training_loops
 from nanlint.facts.apply import escape
 from nanlint.facts.classes import class_of_entry
 from nanlint.facts.dtypes import default_dtype
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition, Modules, Source
 
 assert repairs.TABLE
+assert higher_order.TABLE
 
 
 def new_session(source: Source, listened: frozenset[str], modules: Modules | None = None) -> Session:

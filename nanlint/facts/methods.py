@@ -170,6 +170,8 @@ def _item(
     value = base.value
     if value.kind == "dict":
         return None
+    if value.kind == "tensor":
+        frame.session.tensors.add(value.ident)
     return value.but(kind="number", grad=False, items=None, ref=None, alternatives=())
 
 

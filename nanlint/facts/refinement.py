@@ -312,8 +312,11 @@ def _norm(values: Mapping[str, Value], range_: Interval | None, reach: Confidenc
         return Interval(0.99, 1.01), Confidence.LIKELY
     if value is not None and strip_views(value).op == "eye":
         return at_least(1.0).meet(FINITE_POSITIVE), Confidence.LIKELY
-    rows = value is not None and range_ is not None and has_nonzero_rows(value)
-    return (range_.without_zero(), reach) if rows and range_ is not None else None
+    if value is None or range_ is None:
+        return None
+    # each zero was replaced, as by `x[x == 0] = eps`: no square of that underflows
+    replaced = value.range is not None and value.range.hole and not value.range.nan
+    return (range_.without_zero(), reach) if replaced or has_nonzero_rows(value) else None
 
 
 def _mean(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:

@@ -294,3 +294,13 @@ def is_at_most(value: Value, bound: Value, depth: int = 4) -> bool:
     above = bound.arg("max")
     held = bound.op == "clamp_min" or (bound.op == "clamp" and (above is None or above.kind == "none"))
     return held and is_at_most(value, first, depth - 1)
+
+
+def ancestry(value: Value, depth: int = 6) -> Iterator[Value]:
+    """The value and the operands it was made from, nearest first."""
+    level = [value]
+    for _ in range(depth):
+        yield from level
+        level = [arg for v in level if v.made_by for arg in v.made_by.args.values()]
+        if not level:
+            return

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.apply import record
 from nanlint.facts.clipping import CLIP_ARGUMENTS, is_switched_on
+from nanlint.facts.relations import ancestry
 from nanlint.facts.training import Event
 from nanlint.patterns import pattern
-from nanlint.site import ancestry
 from nanlint.slotted import Entity, made_by
 from nanlint.source import nodes as cst
 from nanlint.source.nodes import is_alike
