@@ -106,6 +106,7 @@ class Session(Entity):
     arguments: dict[int, str] = made_by(default_factory=dict)
     settings: set[int] = made_by(default_factory=set)
     read: set[int] = made_by(default_factory=set)
+    spread: set[int] = made_by(default_factory=set)
     origins: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
     interned: dict[Hashable, int] = made_by(default_factory=dict)
     calls: dict[Hashable, tuple[Value, dict[str, int]]] = made_by(default_factory=dict)

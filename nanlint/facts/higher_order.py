@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from nanlint.facts.apply import join
 from nanlint.facts.builtin import element_of
@@ -15,15 +16,27 @@ from nanlint.source import nodes as cst
 OWN_SETTINGS = frozenset({"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug"})
 
 
+@contextmanager
+def _spread(frame: Frame, node: cst.Node) -> Iterator[None]:
+    """What is called stands nowhere with its arguments, as fixes would have it."""
+    frame.session.spread.add(id(node))
+    applied, frame.session.applied = frame.session.applied, None
+    try:
+        yield
+    finally:
+        frame.session.applied = applied
+
+
 def _map(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     if len(positional) < 2:
         return frame.unknown()
     function, several = positional[0].value, positional[1]
-    if several.value.items is not None and len(positional) == 2:
-        each = [invoke_value(frame, function, [Operand(item, several.node)], {}, node) for item in several.value.items]
-        return Value("tuple", ident=frame.session.fresh(), items=tuple(each))
-    elements = [Operand(element_of(frame, operand.value), operand.node) for operand in positional[1:]]
-    result = invoke_value(frame, function, elements, {}, node)
+    with _spread(frame, node):
+        if several.value.items is not None and len(positional) == 2:
+            each = [invoke_value(frame, function, [Operand(v, several.node)], {}, node) for v in several.value.items]
+            return Value("tuple", ident=frame.session.fresh(), items=tuple(each))
+        elements = [Operand(element_of(frame, operand.value), operand.node) for operand in positional[1:]]
+        result = invoke_value(frame, function, elements, {}, node)
     return Value("tuple", ident=frame.session.fresh(), ref=("each", result))
 
 
@@ -33,8 +46,10 @@ def _reduce(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, 
         return frame.unknown()
     element = Operand(element_of(frame, positional[1].value), positional[1].node)
     first = positional[2] if len(positional) > 2 else element
-    once = invoke_value(frame, positional[0].value, [first, element], {}, node)
-    return join(frame, [once, invoke_value(frame, positional[0].value, [Operand(once, node), element], {}, node)])
+    function = positional[0].value
+    with _spread(frame, node):
+        once = invoke_value(frame, function, [first, element], {}, node)
+        return join(frame, [once, invoke_value(frame, function, [Operand(once, node), element], {}, node)])
 
 
 def _called(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
