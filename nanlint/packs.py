@@ -14,7 +14,7 @@ import traceback
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, distributions
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def load(extra: Sequence[Path] = ()) -> tuple[Rule, ...]:
 
 def folders(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Where the packs of `load(extra)` lie, found without importing a rule; what is not there is left out."""
-    installed = (find_spec(point.value) for point in entry_points(group=GROUP))
+    installed = (find_spec(point.value) for point in _entry_points())
     found = [Path(folder) for spec in installed if spec for folder in spec.submodule_search_locations or ()]
     return (_built_in_folder(), *found, *extra)
 
@@ -86,8 +86,15 @@ def _built_in_folder() -> Path:
     return next((f for f in (here / "rules", here.parent / "rules") if any(f.glob("*.py"))), here / "rules")
 
 
+def _entry_points() -> list[EntryPoint]:
+    """Those of the group, by value; few distributions speak of it, and reading takes a third of the time of parsing."""
+    speaking = (each for each in distributions() if GROUP in (each.read_text("entry_points.txt") or ""))
+    found = {point.value: point for each in speaking for point in each.entry_points if point.group == GROUP}
+    return [found[value] for value in sorted(found)]
+
+
 def _installed() -> Iterator[Rule]:
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.value):
+    for point in _entry_points():
         package = point.load()
         for folder in package.__path__:
             yield from _rules(package.__name__, Path(folder))

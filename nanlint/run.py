@@ -112,29 +112,34 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
     if not mentions_torch(data):
         return Result()
     try:
-        from nanlint.engine import check as check_bytes
-
-        config = target.config
-        rules = _rules(config, config.ignored(target.path))
-
-        def judge(data: bytes) -> Result:
-            with closing(Project(target.path, watched=cache is not None)) as project:
-                looked_at.append(project.looked_at)
-                return check_bytes(
-                    data, target.path, rules, config.confidence, noqa=target.noqa, modules=project,
-                    parsed=target.parsed, fixes=fixing != "no", unused=_unused(target),
-                )  # fmt: skip
-
-        looked_at: list[LookedAt] = []
         with _collected_at_the_end():
-            result = judge(data)
-            if fixing != "no" and any(finding.fixes for finding in result.findings):
-                result = _settled(data, result, judge, fixing)
+            result, looked_at = _judged(target, data, cache, fixing)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
     if cache and target.data is None and result.rewritten is None:
-        cache.put(target.path, data, target.config, result, looked_at[0], fixing)
+        cache.put(target.path, data, target.config, result, looked_at, fixing)
     return result
+
+
+def _judged(target: Target, data: bytes, cache: Cache | None, fixing: Fixing) -> tuple[Result, LookedAt]:
+    from nanlint.engine import check as check_bytes
+
+    config = target.config
+    rules = _rules(config, config.ignored(target.path))
+    looked_at: list[LookedAt] = []
+
+    def judge(data: bytes) -> Result:
+        with closing(Project(target.path, watched=cache is not None)) as project:
+            looked_at.append(project.looked_at)
+            return check_bytes(
+                data, target.path, rules, config.confidence, noqa=target.noqa, modules=project, parsed=target.parsed,
+                fixes=fixing != "no", unused=_unused(target),
+            )  # fmt: skip
+
+    result = judge(data)
+    if fixing != "no" and any(finding.fixes for finding in result.findings):
+        result = _settled(data, result, judge, fixing)
+    return result, looked_at[0]
 
 
 def _settled(data: bytes, result: Result, judge: Callable[[bytes], Result], fixing: Fixing) -> Result:
@@ -149,8 +154,8 @@ def _settled(data: bytes, result: Result, judge: Callable[[bytes], Result], fixi
 def _collected_at_the_end() -> Iterator[None]:
     """Put garbage collection off until a file is done.
 
-    A syntax tree is very many objects that all live on: looking them through again and again took a quarter of the
-    time for a megabyte of literals, a tenth for ordinary files.
+    A syntax tree is very many objects that all live on, and so is what is imported with the first file: looking them
+    through again and again took a quarter of the time for a megabyte of literals, a tenth for ordinary files.
     """
     was_on = gc.isenabled()
     gc.disable()
