@@ -13,6 +13,7 @@ from nanlint.facts.hazards import NOTHING, carried, hazards_of, slopes_of
 from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
+from nanlint.facts.relations import is_shifted_below_zero
 from nanlint.facts.scalars import as_kernels_see
 from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
 from nanlint.finding import Confidence
@@ -77,7 +78,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
     if frame.autocast is not None:
         operands = autocast.cast(frame.autocast, op.name, operands)
     values = {name: operand.value for name, operand in operands.items()}
-    if len(split) == 1:
+    if len(split) == 1 and not (op.name == "sub" and is_shifted_below_zero(*values.values())):
         name, node_of = split[0], operands[split[0]].node
         results = [
             apply(frame, op, {**operands, name: Operand(alternative, node_of)}, node)

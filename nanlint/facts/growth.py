@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from nanlint.facts.probabilities import picked
-from nanlint.facts.relations import first_arg
+from nanlint.facts.relations import first_arg, where_finite
 from nanlint.finding import Confidence
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ KEPT = frozenset(
     """dropout dropout1d alpha_dropout mean sum nansum nanmean max amax amin median cumsum logsumexp logcumsumexp cat
     stack sort topk interpolate grid_sample masked_fill tril triu pad maximum fmax lerp""".split()
 )
+CHOICES = frozenset({"where", "masked_fill", "nan_to_num"})
 SMALL = frozenset("log log2 log10 log1p atan sin cos tanh sigmoid softmax".split())
 STEEP = 80.0
 """A quantity of everyday size times such a number passes the limit of exp."""
@@ -63,7 +64,10 @@ def grows(x: Value, way: int, limit: float, depth: int = 10) -> Confidence | Non
         return None
     rule_of_op = OPS.get(made.op)
     if rule_of_op is not None:
-        return rule_of_op(x, way, limit, depth - 1)
+        grown = rule_of_op(x, way, limit, depth - 1)
+        # an infinity that was there for sure has been taken out
+        kept = grown is not None and made.op in CHOICES and where_finite(x) is not x
+        return LIKELY if kept and grown is Confidence.CERTAIN else grown
     if made.op in LAYERS:
         return LIKELY
     if made.op in SMALL or made.op in RANDOM:

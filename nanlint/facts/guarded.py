@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.emptiness import known_nonempty
 from nanlint.finding import Confidence
+from nanlint.interval import INF
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Env
@@ -51,11 +52,16 @@ def narrowed(value: Value, learned: Interval) -> Value:
     if value.range is None:
         branches = tuple(narrowed(each, learned) for each in value.alternatives)
         return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY), alternatives=branches)
-    met = value.range.meet(learned)
+    was = value.range
+    met = was.meet(learned)
     if met.empty:
         return value
     if (met.lo, met.hi, met.lo_open, met.hi_open, met.hole) == (
         value.range.lo, value.range.hi, value.range.lo_open, value.range.hi_open, value.range.hole,
     ):  # fmt: skip
         return value
-    return value.but(range=met, alternatives=())
+    # that it is at an infinity for sure says nothing of what is left without that
+    low = met.lo == -INF and met.lo_open and not was.lo_open
+    high = met.hi == INF and met.hi_open and not was.hi_open
+    reach = min(value.reach, Confidence.LIKELY) if low or high else value.reach
+    return value.but(range=met, reach=reach, alternatives=())

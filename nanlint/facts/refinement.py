@@ -27,13 +27,12 @@ from nanlint.facts.relations import (
     SMALLEST,
     SUMS,
     first_arg,
-    is_at_most,
+    is_shifted_below_zero,
     is_shifted_by_max,
     is_square,
     reduction_of,
     same,
     strip_views,
-    where_finite,
 )
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
@@ -96,7 +95,7 @@ def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     top, bottom = reduction_of(left, LARGEST), reduction_of(right, SMALLEST)
     if top is not None and bottom is not None and same(top, bottom):
         return FINITE_NONNEGATIVE, Confidence.LIKELY
-    if is_at_most(left, right) or is_at_most(left, where_finite(right)):
+    if is_shifted_below_zero(left, right):
         return FINITE_NONPOSITIVE, Confidence.CERTAIN
     if are_steps_apart(left, right):
         return NONZERO, reach

@@ -277,6 +277,11 @@ def _told_finite(condition: Value | None) -> tuple[Value, bool] | None:
     return None
 
 
+def is_shifted_below_zero(left: Value, right: Value) -> bool:
+    """The difference of the two is at most 0: what is taken away is a maximum, wherever that is finite."""
+    return is_at_most(left, right) or is_at_most(left, where_finite(right))
+
+
 def is_at_most(value: Value, bound: Value, depth: int = 4) -> bool:
     """The bound is the maximum of the value, or greater than that: clamped from below, or the greater of two."""
     bound = strip_views(bound)
