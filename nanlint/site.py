@@ -95,6 +95,10 @@ class Site(Entity):
     marks: frozenset[tuple[str, int]] = frozenset()
     root: Definition | None = None
 
+    def close(self) -> None:
+        """Let go of the result, which refers back to the site; see Session.close."""
+        del self.result
+
     @property
     def node(self) -> cst.Node:
         return self.place.node

@@ -74,6 +74,7 @@ def instantiate(
     if init is not None:
         bound = init.bind(made)
         made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
+        frame.session.unstarted.append(made.ref)
     elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
         for key, operand in keywords.items():
             made.ref.attrs[key] = operand.value

@@ -165,6 +165,11 @@ class ClassRef(Entity):
         """Some foreign base has such a name, or a dotted name that ends so."""
         return any(a == e or a.endswith("." + e) for a in self.ancestors for e in endings)
 
+    def close(self) -> None:
+        """Let go of what refers back to the class; see Session.close."""
+        self.methods.clear()
+        self.find_bases = self.run_body = None
+
     @property
     def is_module(self) -> bool:
         return any(a.startswith("torch.nn.") or a.endswith("Module") for a in self.ancestors)
@@ -183,6 +188,10 @@ class Instance(Entity):
             start, self.pending = self.pending, None
             start()
         return self.held
+
+    def close(self) -> None:
+        """Let go of what refers back to the object; see Session.close."""
+        self.pending = None
 
 
 def make_lambda(frame: Frame, node: cst.Lambda) -> Value:
@@ -209,9 +218,8 @@ def bind(
     for parameter, value in zip(names, values, strict=False):
         bound[parameter.name.value] = value
     if isinstance(parameters.star_arg, cst.Param):
-        rest = values[len(names) :]
-        name = parameters.star_arg.name.value
-        bound[name] = Value("tuple", ident=frame.session.fresh(), items=None if starred else tuple(rest))
+        rest = None if starred else tuple(values[len(names) :])
+        bound[parameters.star_arg.name.value] = Value("tuple", ident=frame.session.fresh(), items=rest)
     known = {p.name.value for p in (*names, *parameters.kwonly_params)}
     for key, operand in keywords.items():
         if key in known:
@@ -339,7 +347,6 @@ def run_body(frame: Frame, node: cst.FunctionDef | cst.Lambda) -> Value:
     if frame.unit.source.has_assumptions:
         assumed.learn(frame, node)
     falls_through = frame.execute(node.body)
-    returns = list(frame.returns)
-    if falls_through and not returns:
+    if falls_through and not frame.returns:
         return Value("none", ident=frame.session.intern(("const", "None")), const=None, reach=Confidence.CERTAIN)
-    return join(frame, returns) if returns else frame.unknown()
+    return join(frame, list(frame.returns)) if frame.returns else frame.unknown()

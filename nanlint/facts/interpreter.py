@@ -131,6 +131,7 @@ def generic_instance(session: Session, owner: ClassRef) -> Value:
     """An object of the class of which only the class is known: what `__init__` sets, and no other method changes."""
     instance = Instance(owner)
     instance.pending = lambda: instance.held.update(_generic_attributes(session, owner))
+    session.unstarted.append(instance)
     return Value("instance", ident=session.intern(("instance", owner)), ref=instance)
 
 
