@@ -162,10 +162,10 @@ def _import(frame: Frame, node: cst.Import) -> bool:
     for alias in node.names:
         name = _dotted_text(alias.name)
         if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-            frame.env.vars[alias.asname.name.value] = dotted(frame, name)
+            _bind_import(frame, alias.asname.name.value, name)
         else:
             head = name.partition(".")[0]
-            frame.env.vars[head] = dotted(frame, head)
+            _bind_import(frame, head, head)
     return True
 
 
@@ -181,8 +181,16 @@ def _import_from(frame: Frame, node: cst.ImportFrom) -> bool:
         separator = "" if module.endswith(".") else "."
         if module.startswith("torch"):
             absent.note(frame, f"{module}.{name}", alias)
-        frame.env.vars[bound] = dotted(frame, f"{module}{separator}{name}")
+        _bind_import(frame, bound, f"{module}{separator}{name}")
     return True
+
+
+def _bind_import(frame: Frame, name: str, target: str) -> None:
+    unit, variables = frame.unit, frame.env.vars
+    if unit.name == "<module>" and name not in variables and unit.source.index.is_one_import(name):
+        # found by the index when it is used, which most that a file imports never are
+        return
+    variables[name] = dotted(frame, target)
 
 
 def _dotted_text(node: cst.BaseExpression) -> str:

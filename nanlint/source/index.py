@@ -214,6 +214,8 @@ class ClassEntry(_Unit):
 class Index(Entity):
     """`imports` maps the module-level names to what they are bound to, dotted, relative ones with leading dots.
 
+    `imported_anew` are those of them that another import binds to something else.
+
     `definitions` is in the order of the file, the module first; where a name is defined twice the last is in
     `functions` and `classes`. `bound` are the names that module-level statements other than imports, functions and
     classes bind, with the rows of the statement where there is one and it is no larger than that.
@@ -221,6 +223,7 @@ class Index(Entity):
 
     source: Source
     imports: dict[str, str] = made_by(default_factory=dict)
+    imported_anew: set[str] = made_by(default_factory=set)
     stars: list[str] = made_by(default_factory=list)
     bound: dict[str, Rows | None] = made_by(default_factory=dict)
     found: list[Definition] = made_by(default_factory=list)
@@ -259,18 +262,25 @@ class Index(Entity):
         self.found.append(module)
 
     def add_import(self, target: str, alias: str | None) -> None:
-        if alias is not None:
-            self.imports[alias] = target
-        else:
-            head = target.partition(".")[0]
-            self.imports[head] = head
+        head = target.partition(".")[0]
+        self._bind_import(alias or head, target if alias is not None else head)
 
     def add_import_from(self, module: str, name: str, alias: str | None) -> None:
         if name == "*":
             self.stars.append(module)
         else:
             separator = "" if module.endswith(".") else "."
-            self.imports[alias or name] = f"{module}{separator}{name}"
+            self._bind_import(alias or name, f"{module}{separator}{name}")
+
+    def _bind_import(self, name: str, target: str) -> None:
+        if self.imports.get(name, target) != target:
+            self.imported_anew.add(name)
+        self.imports[name] = target
+
+    def is_one_import(self, name: str) -> bool:
+        """Whether the name stands for one imported thing in all of the module."""
+        others = (self.imported_anew, self.bound, self.functions, self.classes)
+        return name in self.imports and not any(name in names for names in others)
 
     def add_function(
         self,
