@@ -15,6 +15,8 @@ LookedAt = Mapping[str, "str | None"]
 FOREIGN_FOLDERS = ("site-packages", "dist-packages")
 MAX_BYTES = 400_000
 MAX_HELD_BYTES = 4_000_000
+# a tree takes about 60 times the bytes of its file
+MAX_GROWN_BYTES = 600_000
 
 
 class _Held(Entity):
@@ -24,6 +26,32 @@ class _Held(Entity):
     size: int
     stamp: tuple[int, int] | None = None
     digest: str = ""
+
+
+class _Grown:
+    """The files that were imported last and still have their trees, which their own check will ask for."""
+
+    def __init__(self) -> None:
+        self._sources: OrderedDict[Source, None] = OrderedDict()
+        self._size = 0
+
+    def add(self, source: Source) -> None:
+        if self._size + len(source.data) > MAX_GROWN_BYTES:
+            source.forget_trees()
+        else:
+            self._sources[source] = None
+            self._size += len(source.data)
+
+    def drop(self, source: Source) -> None:
+        if source in self._sources:
+            del self._sources[source]
+            self._size -= len(source.data)
+        source.forget_trees()
+
+    def shorten(self) -> None:
+        """Make room for what the next check imports; not in the midst of one, which may use these trees."""
+        while self._size > MAX_GROWN_BYTES // 2:
+            self.drop(next(iter(self._sources)))
 
 
 class _Shelf:
@@ -58,6 +86,7 @@ class _Shelf:
 
 
 _shelf = _Shelf()
+_grown = _Grown()
 
 
 def digest_of(data: bytes) -> str:
@@ -108,12 +137,13 @@ class Project:
     def close(self) -> None:
         """Let go of the files that were used longest ago; the others are kept for the next check."""
         if self._checked is not None:
-            self._checked.forget_trees()
+            _grown.drop(self._checked)
             if _shelf.get(self._path) is None:
                 _shelf.put(self._path, _Held(self._checked, len(self._checked.data)))
         self._checked = None
         self._found.clear()
         _shelf.shorten()
+        _grown.shorten()
 
     def _find(self, folder: str, name: str) -> Source | None:
         body = name.lstrip(".")
@@ -185,6 +215,7 @@ def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watc
 
 def _close(held: _Held) -> None:
     if held.source is not None:
+        _grown.drop(held.source)
         held.source.close()
 
 
@@ -194,7 +225,7 @@ def _source(data: bytes, path: str) -> Source | None:
     try:
         source = Source(data, path)
         assert source.index
-        source.forget_trees()
+        _grown.add(source)
         return source
     except SourceError:
         return None

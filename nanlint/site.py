@@ -94,10 +94,7 @@ class Site(Entity):
     payload: Any = None
     marks: frozenset[tuple[str, int]] = frozenset()
     root: Definition | None = None
-
-    def close(self) -> None:
-        """Let go of the result, which refers back to the site; see Session.close."""
-        del self.result
+    refers_back = ("result", "masks")
 
     @property
     def node(self) -> cst.Node:

@@ -157,6 +157,7 @@ def _record(
         op, operands, place, session, result, frame.calls, frame.no_grad, frame.qualname,
         payload=payload, marks=frame.env.marks, root=session.root,
     )  # fmt: skip
+    session.cyclic.append(site)
     if not session.muted and frame.is_here:
         session.sites.append(site)
     return site

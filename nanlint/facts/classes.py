@@ -20,6 +20,7 @@ def class_of_entry(session: Session, entry: ClassEntry) -> ClassRef:
     if isinstance(found, ClassRef):
         return found
     made = session.classes[entry] = ClassRef(entry.name, entry.qualname, entry=entry)
+    session.cyclic.append(made)
     made.methods = {name: FunctionRef(definition, None, name, owner=made) for name, definition in entry.methods.items()}
     made.find_bases = lambda: [_base(session, entry, made, text) for text in entry.bases]
     run_class = session.run_class
@@ -74,7 +75,7 @@ def instantiate(
     if init is not None:
         bound = init.bind(made)
         made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
-        frame.session.unstarted.append(made.ref)
+        frame.session.cyclic.append(made.ref)
     elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
         for key, operand in keywords.items():
             made.ref.attrs[key] = operand.value

@@ -114,7 +114,7 @@ class Session(Entity):
     attributes: dict[int, tuple[Any, str]] = made_by(default_factory=dict)
     given: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
     setters: dict[Hashable, list[tuple[str, Value]]] = made_by(default_factory=dict)
-    unstarted: list[Any] = made_by(default_factory=list)
+    cyclic: list[Any] = made_by(default_factory=list)
     classes: dict[ClassEntry, Any] = made_by(default_factory=dict)
     modules: Modules | None = None
     files: list[Source] = made_by(default_factory=list)
@@ -182,13 +182,12 @@ class Session(Entity):
         return element.but(ident=ident)
 
     def close(self) -> None:
-        """Let go of everything, so that it is freed now: finding out what can be took about as long as the check."""
-        for made in (*self.classes.values(), *self.unstarted, *self.sites):
-            made.close()
-        for name in type(self).anew:
-            getattr(self, name).clear()
-        self.root = self.module = self.start_module = self.run_class = self.modules = None
-        self.find_import = self.find_given = None
+        """Let go of everything, so that it is freed now; looking for cycles took about as long as the whole check."""
+        for made in self.cyclic:
+            for name in made.refers_back:
+                setattr(made, name, None)
+        for name in type(self).fields:
+            delattr(self, name)
 
     @property
     def sharing(self) -> Hashable:

@@ -47,6 +47,7 @@ class FunctionRef(Entity):
     bound: Value | None = None
     given: tuple[Operand, ...] = ()
     given_by_name: Mapping[str, Operand] = made_by(default_factory=dict)
+    refers_back = ("closure",)
 
     @property
     def node(self) -> cst.FunctionDef | cst.Lambda:
@@ -116,6 +117,7 @@ class ClassRef(Entity):
     text: str = ""
     constraints: Mapping[str, Interval] | None = None
     relates_parameters: bool = False
+    refers_back = ("methods", "find_bases", "run_body")
 
     @property
     def bases(self) -> list[ClassRef | str]:
@@ -165,11 +167,6 @@ class ClassRef(Entity):
         """Some foreign base has such a name, or a dotted name that ends so."""
         return any(a == e or a.endswith("." + e) for a in self.ancestors for e in endings)
 
-    def close(self) -> None:
-        """Let go of what refers back to the class; see Session.close."""
-        self.methods.clear()
-        self.find_bases = self.run_body = None
-
     @property
     def is_module(self) -> bool:
         return any(a.startswith("torch.nn.") or a.endswith("Module") for a in self.ancestors)
@@ -181,6 +178,7 @@ class Instance(Entity):
     cls: ClassRef
     held: dict[str, Value] = made_by(default_factory=dict)
     pending: Callable[[], object] | None = None
+    refers_back = ("pending",)
 
     @property
     def attrs(self) -> dict[str, Value]:
@@ -189,18 +187,16 @@ class Instance(Entity):
             start()
         return self.held
 
-    def close(self) -> None:
-        """Let go of what refers back to the object; see Session.close."""
-        self.pending = None
-
 
 def make_lambda(frame: Frame, node: cst.Lambda) -> Value:
     ref = FunctionRef(None, node, "<lambda>", frame.unit, frame, frame.owner)
+    frame.session.cyclic.append(ref)
     return Value("function", ident=frame.session.fresh(), ref=ref)
 
 
 def make_function(frame: Frame, node: cst.FunctionDef) -> Value:
     ref = FunctionRef(None, node, node.name.value, frame.unit, frame, None)
+    frame.session.cyclic.append(ref)
     return Value("function", ident=frame.session.fresh(), ref=ref)
 
 

@@ -131,7 +131,7 @@ def generic_instance(session: Session, owner: ClassRef) -> Value:
     """An object of the class of which only the class is known: what `__init__` sets, and no other method changes."""
     instance = Instance(owner)
     instance.pending = lambda: instance.held.update(_generic_attributes(session, owner))
-    session.unstarted.append(instance)
+    session.cyclic.append(instance)
     return Value("instance", ident=session.intern(("instance", owner)), ref=instance)
 
 

@@ -271,6 +271,7 @@ def _class(frame: Frame, node: cst.ClassDef) -> bool:
             made.methods[statement.name.value] = FunctionRef(
                 None, statement, statement.name.value, frame.unit, frame, made
             )
+    frame.session.cyclic.append(made)
     frame.env.vars[node.name.value] = class_value(frame, made)
     return True
 
