@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Starting a process and importing engine and rules in it takes about as long as checking this much torch code.
 BYTES_WORTH_A_PROCESS = 400_000
+# All that a check makes is freed when it is over but for a few dozen objects, which the collector need not look for
+# after each file: a syntax tree that is kept for the next check is this many.
+OBJECTS_BEFORE_COLLECTION = 100_000
 
 Fixing = Literal["no", "offer", "safe", "unsafe"]
 """What is done about findings: nothing, their fixes are looked for, or made, the unsafe ones too."""
@@ -79,10 +82,11 @@ def run(
     errors += more
     workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)
     indices = list(cold)
-    for position, result in _shared_out([targets[index] for index in indices], workers, cache, fixing):
-        results[indices[position]] = result
-        if progress:
-            progress(len(results), len(targets))
+    with _seldom_collected():
+        for position, result in _shared_out([targets[index] for index in indices], workers, cache, fixing):
+            results[indices[position]] = result
+            if progress:
+                progress(len(results), len(targets))
     ordered = [results[index] for index in sorted(results)]
     return Report(
         len(ordered),
@@ -164,6 +168,21 @@ def _collected_at_the_end() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def collect_seldom() -> None:
+    """Let the collector of this process wait for OBJECTS_BEFORE_COLLECTION."""
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    before = gc.get_threshold()
+    collect_seldom()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _unused(target: Target) -> Literal["no", "listed", "all"]:
@@ -267,6 +286,7 @@ def _shared_out(
         return
     from nanlint.processes import shared_out
 
-    for index, result in shared_out(functools.partial(check, cache=cache, fixing=fixing), targets, workers):
+    checked = functools.partial(check, cache=cache, fixing=fixing)
+    for index, result in shared_out(checked, targets, workers, start=collect_seldom):
         died = Failure(targets[index].path, "nanlint", "the process that checked this file died")
         yield index, result or Result(failures=(died,))
