@@ -25,6 +25,7 @@ from benchmarks import page as page_of_sections
 from benchmarks.speed import LINTER_PINS, ROOT, installed, machine
 
 ROUNDS = 7
+ROUNDS_OF_ALL = 3
 EDITED = ("timm/models/coat.py", "stable_baselines3/common/policies.py", "botorch/acquisition/monte_carlo.py")
 """Files of about 1,000 lines: in the first nothing is evaluated, in the others a function or more is."""
 NANLINT = (sys.executable, "-m", "nanlint")
@@ -66,7 +67,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bound, what was measured, and whether that keeps it."""
+    """What was measured, its bound, "" where it has none, and whether that is kept."""
 
     what: str
     measured: str
@@ -74,7 +75,7 @@ class Bar:
     kept: bool
 
     def row(self) -> tuple[str, ...]:
-        return self.what, self.measured, self.bound, "pass" if self.kept else "miss"
+        return self.what, self.measured, self.bound, ("pass" if self.kept else "miss") if self.bound else ""
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, stdin: Path | None = None, output: Path | None = None) -> Run:
@@ -109,6 +110,10 @@ def in_turn(*commands: tuple[Sequence[str], Path | None], rounds: int = ROUNDS) 
 
 def cpu(runs: Sequence[Run]) -> float:
     return median(each.cpu for each in runs)
+
+
+def wall(runs: Sequence[Run]) -> float:
+    return median(each.wall for each in runs)
 
 
 def start_up() -> list[Bar]:
@@ -150,29 +155,37 @@ def editor(folder: Path, edited: str) -> list[Bar]:
     ]
 
 
-def tree(folder: Path) -> list[Bar]:
-    """Warm runs, cores and memory, over the pinned packages in a folder."""
-    ruff = (packages.environment("linters", LINTER_PINS), "-m", "ruff", "check", "--no-cache", "--isolated", "-e", ".")
+def tree(folders: Sequence[Path]) -> list[Bar]:
+    """Warm runs, cores and memory, over packages by their folders, which lie in one."""
+    ruff = (packages.environment("linters", LINTER_PINS), "-m", "ruff", "check", "--no-cache", "--isolated", "-e")
+    cwd, names = folders[0].parent, [folder.name for folder in folders]
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
-        cached = (*CHECK, "--cache-dir", str(here / "cache"), "--output-format", "concise", ".")
-        cold = run(cached, cwd=folder, output=here / "two")
-        one = run(
-            (*CHECK, "--no-cache", "--jobs", "1", "--output-format", "concise", "."), cwd=folder, output=here / "one"
-        )
-        same = (here / "one").read_bytes() == (here / "two").read_bytes()
-        warm = [run(cached, cwd=folder) for _ in range(ROUNDS)]
-        ruffs = [run(ruff, cwd=folder) for _ in range(ROUNDS)]
-        files = sorted(folder.rglob("*.py"), key=lambda path: (path.stat().st_size, path), reverse=True)
+        check = (*CHECK, "--output-format", "concise", *names)
+        ones, twos, colds = list[Run](), list[Run](), list[Run]()
+        outputs = set[bytes]()
+        for number in range(ROUNDS_OF_ALL):
+            cache = str(here / f"cache{number}")
+            for runs, options in ((ones, ("--no-cache", "--jobs", "1")), (twos, ("--no-cache", "--jobs", "2")),
+                                  (colds, ("--cache-dir", cache, "--jobs", "2"))):  # fmt: skip
+                runs.append(run((*check, *options), cwd=cwd, output=here / "output"))
+                outputs.add((here / "output").read_bytes())
+        warm = [run((*check, "--cache-dir", cache), cwd=cwd) for _ in range(ROUNDS)]
+        ruffs = [run((*ruff, *names), cwd=cwd) for _ in range(ROUNDS)]
+        files = [path for folder in folders for path in folder.rglob("*.py")]
+        files.sort(key=lambda path: (path.stat().st_size, path), reverse=True)
         (here / "tenth").write_text("\n".join(map(str, files[::10])), encoding="utf-8")
-        tenth = run(("xargs", "-a", str(here / "tenth"), *CHECK, "--no-cache", "--jobs", "2"), cwd=folder)
-    times, faster = cpu(warm) / cpu(ruffs), one.wall / cold.wall
-    more = cold.megabytes / tenth.megabytes
-    cores = f"{os.cpu_count()} cores, by the speed of one process; the output is {'the same' if same else 'another'}"
+        tenth = run(("xargs", "-a", str(here / "tenth"), *CHECK, "--no-cache", "--jobs", "2"), cwd=cwd)
+    times, faster, kept = cpu(warm) / cpu(ruffs), wall(ones) / wall(twos), cpu(colds) / cpu(twos) - 1
+    megabytes = max(each.megabytes for each in twos)
+    more = megabytes / tenth.megabytes
+    same = len(outputs) == 1
+    cores = f"2 processes, by the speed of one; the output is {'the same' if same else 'another'}"
     return [
         Bar("a second run over the pinned packages, by ruff's cold run, CPU", f"{times:.2f}", "2", times <= 2),
+        Bar("a run that fills a new cache, more than one without, CPU", f"{kept:.0%}", "", True),
         Bar(cores, f"{faster:.2f}", "1.7", faster >= 1.7 and same),
-        Bar("memory of the largest process", f"{cold.megabytes:.0f} MB", "300 MB", cold.megabytes <= 300),
+        Bar("memory of the largest process", f"{megabytes:.0f} MB", "300 MB", megabytes <= 300),
         Bar("the same, by that for every tenth file", f"{more:.2f}", "1.1", more <= 1.1),
     ]
 
@@ -212,8 +225,9 @@ Measured on {today} on {machine()}, with {versions}.
 {table.render(("what", "measured", "bar", ""), [bar.row() for bar in bars], left=1)}
 
 CPU is user and system time with children and imports: the median of {ROUNDS} runs, in turn with what it is compared
-with; runs over all packages are made once. The files that flake8 reads have about 1,000 lines; in the first of them
-nothing is evaluated. The tree is that of the packages below.
+with, and of {ROUNDS_OF_ALL} cold runs over all packages, which differ in one option; the run over every tenth file and
+those of growth are made once. The files that flake8 reads have about 1,000 lines; in the first of them nothing is
+evaluated. The tree is that of the packages below.
 """
 
 
@@ -222,9 +236,10 @@ nothing is evaluated. The tree is that of the packages below.
 def main(write: Path | None) -> None:
     """Measure what is no cold run of one process, and say which bars are kept."""
     folders = [package.folder for package in packages.chosen(())]
-    found = {edited: folder for edited in EDITED for folder in folders if (folder / edited).exists()}
+    beside = [package.folder for package in packages.chosen(("botorch",), packages.PINNED_TO_RUN)]
+    found = {edited: folder for edited in EDITED for folder in (*folders, *beside) if (folder / edited).exists()}
     editors = [partial(editor, folder, edited) for edited, folder in found.items()]
-    parts: list[Callable[[], list[Bar]]] = [start_up, *editors, lambda: tree(folders[0].parent), growth]
+    parts: list[Callable[[], list[Bar]]] = [start_up, *editors, partial(tree, folders), growth]
     bars: list[Bar] = []
     for part in parts:
         for bar in part():
