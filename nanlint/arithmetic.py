@@ -24,15 +24,21 @@ GROWTH_IN_PLACE = re.compile(r"\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\1\b")
 # a selection that may be empty is by a mask, and a mask is made by a test
 REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
 LOSSES = ("_loss", "_entropy", "Loss")
-INDEX = re.compile(r"\[(?<=\w\[)([^\]\n]*)\]")
+INDEX = re.compile(r"\[(?<=[\w)\]]\[)([^\]\n]*)\]")
 IS_TEST = re.compile(
     r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
     r"|BoolTensor|Bool\["
 )
 BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
-# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
-DIVISOR = re.compile(r"/(?<![/:]/)=?(?![/=])\s*(?:\(([\w\s+*-]+)\)(?!\.|\[)|(?!\d)([A-Za-z_(\-][\w.]*[(\[]?))")
-SIZE = re.compile(r"(?:len|int|float|math\.\w+)\($|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$)")
+# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it,
+# and with what it is clamped to where that is 1 or more
+DIVISOR = re.compile(
+    r"/(?<![/:]/)=?(?![/=])\s*(?:\(((?:[\w\s+*-]|math\.pi|\d\.)+)\)(?!\.|\[)"
+    r"|(?!\d)([A-Za-z_(\-](?:[\w.]*\.clamp(?:_min)?_?\((?:min=)?[1-9]\d*(?:\.\d*)?[,)]|[\w.]*[(\[]?)))"
+)
+SIZE = re.compile(
+    r"(?:len|int|float|math\.\w+)\($|math\.pi$|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$|clamp(?:_min)?_?\(.)"
+)
 ANNOTATED = re.compile(r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b")
 SIZES = re.compile(r"\w+\.(?:shape|size\()")
 NUMBER = re.compile(r"(?:len|int|float)\(|[\w.]+\s*//")
@@ -88,7 +94,7 @@ def divides_by_more_than_numbers(code: str) -> bool:
     names: list[str] = []
     for group, name in DIVISOR.findall(code):
         if not name:
-            names += NAME.findall(group)
+            names += NAME.findall(group.replace("math.pi", ""))
         elif name.isidentifier():
             names.append(name)
         elif not SIZE.match(name):

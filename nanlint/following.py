@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.arithmetic import reducers
+from nanlint.arithmetic import reducers, selects
 
 if TYPE_CHECKING:
     from nanlint.source import Definition, Source
@@ -31,17 +31,29 @@ def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:
 
 
 def callers(source: Source, hazardous: Container[Definition]) -> Callable[[str], bool]:
-    """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?"""
+    """A test of a definition's code: does it call a short function that does what may be a hazard to its argument?
+
+    To one that reduces, what is selected by a mask is a hazard.
+    """
     names: set[str] = set()
     methods: set[str] = set()
-    reducing = reducers(source)
+    reducing: set[str] = set()
+    reductions = reducers(source)
     for d in source.index.definitions:
         if d.kind == "function" and d.code.count("\n") <= HELPER_ROWS:
-            if d.owner is None and (d in hazardous or _has_call(d.code, reducing)):
+            if d.owner is None and d in hazardous:
                 names.add(d.name)
+            elif d.owner is None and _has_call(d.code, reductions):
+                reducing.add(d.name)
             elif d in hazardous and d.name not in ANYWHERE:
                 methods.add(f"self.{d.name}")
-    return lambda code: _has_call(code, names) or any(code[end] != ")" for end in _calls(code, methods))
+
+    def test(code: str) -> bool:
+        if _has_call(code, names) or any(code[end] != ")" for end in _calls(code, methods)):
+            return True
+        return _has_call(code, reducing) and selects(code)
+
+    return test
 
 
 def _has_call(code: str, names: Iterable[str]) -> bool:

@@ -59,10 +59,13 @@ SITES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "training-step",
         "",
         (
-            r"\.step\(", r"backward\(", r"training_step(?<=def training_step)\b", r"register_hook\(",
-            r"backward_hook\(", r"grad_hook\(", r"Trainer\(", r"clip_\w*grad", r"grad\w*_clip", r"optimizer_step\(",
+            r"backward\((?<=\bbackward\()", r"manual_backward\(", r"training_step(?<=def training_step)\b",
+            r"register_hook\(", r"backward_hook\(", r"grad_hook\(", r"clip_\w*grad", r"grad\w*_clip",
+            r"optimizer_step\(",
         ),
     ),
+    # what the Trainer of a file is given tells of its training steps
+    ("training-step", "training_step", (r"Trainer\(",)),
     (
         "optimizer",
         "",

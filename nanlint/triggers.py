@@ -19,6 +19,7 @@ from nanlint.arithmetic import (
 from nanlint.ops import LINES
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
+from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
     from nanlint.source import Source
@@ -63,10 +64,12 @@ WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*wei
 # criteria that are a hazard by what goes in or how they are made, and how methods call them
 CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
+STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
 MODULES = frozenset({"torch", "numpy", "math"})
 # the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
 BEGINNING = re.compile(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
 WITHIN_WORD = re.compile(r"[\w\[\]{}-]+")
+IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|(?:\\\n|[^\n;])*)", re.MULTILINE)
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
 
@@ -159,14 +162,19 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     tests = [(there, test) for words, test in _tests(listened, source) if (there := words & source.words) or not words]
 
     def speaks(code: str) -> bool:
-        if _has_word(code, imported):
-            return True
-        # a name that is bound within the function
-        if "import " in code and "def " in code and _has_word(code, names):
-            return True
-        return any(name in code and _uses(name, code, modules) for name in names)
+        known: Set[str] = modules
+        if "import " in code and "def " in code:
+            # a name that is bound within the function
+            own = words_of(" ".join(IMPORT.findall(code)))
+            if not own.isdisjoint(names):
+                return True
+            known = modules | own
+        return _has_word(code, imported) or any(name in code and _uses(name, code, known) for name in names)
 
     def shows(code: str) -> bool:
+        if "import " in code and "def " not in code:
+            # what the module imports is no use of it
+            code = IMPORT.sub("", code)
         return speaks(code) or any((not words or _has_word(code, words)) and test(code) for words, test in tests)
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
@@ -201,6 +209,8 @@ def _tests(listened: frozenset[str], source: Source) -> Iterator[Test]:
     text = source.text
     if "loop-growth" in listened:
         yield LOOPS, grows
+    if "training-step" in listened and ".step(" in source.bare:
+        yield ANY, _steps
     if "div" in listened:
         yield ANY, divides_by_more_than_numbers
     if "pow" in listened:
@@ -228,6 +238,11 @@ def _is_in(pattern: str, source: Source) -> bool:
     if _beginning(pattern) not in source.vocabulary:
         return False
     return _search(pattern)(source.vocabulary if within_word else source.bare) is not None
+
+
+def _steps(code: str) -> bool:
+    """It takes a step of training, behind a call of backward or by an optimizer: environments have steps, too."""
+    return ".step(" in code and any(word in code for word in STEPPING)
 
 
 def _left_as_made(text: str) -> frozenset[str]:
