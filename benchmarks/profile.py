@@ -27,6 +27,7 @@ PHASES = (
     ("source/lex.py", "without_prose", "leaving out strings and comments"),
     ("nanlint/mentions.py", "mentioned", "which rules have to do with the file"),
     ("nanlint/triggers.py", "", "which definitions are worth a look"),
+    ("nanlint/naming.py", "", "which definitions are worth a look"),
     ("nanlint/arithmetic.py", "", "which definitions are worth a look"),
     ("nanlint/following.py", "", "which definitions are worth a look"),
     ("source/lowered.py", "__init__", "nodes for the definitions that are"),

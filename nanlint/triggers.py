@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,9 @@ from nanlint.arithmetic import (
     reducers,
     selects,
 )
-from nanlint.ops import LINES
+from nanlint.naming import IMPORT, has_word, naming
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
-from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
     from nanlint.source import Source
@@ -54,10 +53,6 @@ IN_HALF = frozenset(
     cosine_similarity layer_norm batch_norm group_norm rms_norm gaussian_nll_loss""".split()
 )
 LOOPS = frozenset(("for", "while"))
-# where what comes out of a name is used: called, but for a method of its own, or taken out of a module
-CALL = re.compile(r"\s*\(")
-OWN = ("def ", "self.", "super().")
-DOTTED = re.compile(r"(?:\w+\.)+\Z")
 MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
@@ -65,26 +60,11 @@ WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*wei
 CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
-MODULES = frozenset({"torch", "numpy", "math"})
 # the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
 BEGINNING = re.compile(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
 WITHIN_WORD = re.compile(r"[\w\[\]{}-]+")
-IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|(?:\\\n|[^\n;])*)", re.MULTILINE)
 IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
 FROM_TORCH = re.compile(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
-
-
-@cache
-def _named() -> dict[str, set[str]]:
-    """By word: the ops that it names."""
-    named: dict[str, set[str]] = {}
-    for op in LINES:
-        for spelling in op.spellings:
-            word = spelling[spelling.rfind(".") + 1 :].rstrip("_")
-            bare = word.lstrip("_")
-            for name in (word, bare, word + "_", bare + "_"):
-                named.setdefault(name, set()).add(op.name)
-    return named
 
 
 @cache
@@ -107,75 +87,20 @@ def _masks(source: Source) -> bool:
     return "softmax" in vocabulary and any(added.search(source.bare) for added in MASK_ADDED)
 
 
-def _uses(name: str, code: str, modules: Set[str]) -> bool:
-    """Code calls the name or takes it out of one of these modules; its own methods are seen in their bodies."""
-    at = code.find(name)
-    while at >= 0:
-        end = at + len(name)
-        before = code[max(code.rfind("\n", 0, at) + 1, at - 80) : at]
-        if not before[-1:].isidentifier() and not before[-1:].isdigit() and not _goes_on(code, end):
-            if CALL.match(code, end) and not before.endswith(OWN):
-                return True
-            chain = DOTTED.search(before) if before.endswith(".") else None
-            taken = chain is not None and not modules.isdisjoint(chain[0].split("."))
-            if taken and not (code[end : end + 1] == "." and _goes_on(code, end + 1)):
-                return True
-        at = code.find(name, end)
-    return False
-
-
-def _has_word(code: str, words: Iterable[str]) -> bool:
-    """One of these is a word of the code, with underscores in front or without."""
-    for word in words:
-        at = code.find(word)
-        while at >= 0:
-            end, start = at + len(word), at
-            while start > 0 and code[start - 1] == "_":
-                start -= 1
-            if not _goes_on(code, end) and not (start > 0 and code[start - 1].isalnum()):
-                return True
-            at = code.find(word, end)
-    return False
-
-
-def _goes_on(code: str, at: int) -> bool:
-    """A word has a letter there."""
-    return code[at : at + 1].isalnum() or code[at : at + 1] == "_"
-
-
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    source, imports, named = index.source, index.imports, _named()
+    source, imports = index.source, index.imports
     quiet = SILENT | LAYERS
     if "complex-backward" not in listened:
         quiet |= IN_HALF if _masks(source) else IN_HALF | MASKABLE
-    loud = listened - quiet
-    names = {word for word in named.keys() & source.words if not loud.isdisjoint(named[word])}
-    imported: set[str] = set()
-    modules: set[str] = set()
-    for name, target in imports.items():
-        module, _, last = target.rpartition(".")
-        if not loud.isdisjoint(named.get(last, ())) or (module == "torch.optim" and "optimizer" in listened):
-            imported.add(name)
-        if target.partition(".")[0] in MODULES:
-            modules.add(name)
+    speaks = naming(listened - quiet, index)
     tests = [(there, test) for words, test in _tests(listened, source) if (there := words & source.words) or not words]
-
-    def speaks(code: str) -> bool:
-        known: Set[str] = modules
-        if "import " in code and "def " in code:
-            # a name that is bound within the function
-            own = words_of(" ".join(IMPORT.findall(code)))
-            if not own.isdisjoint(names):
-                return True
-            known = modules | own
-        return _has_word(code, imported) or any(name in code and _uses(name, code, known) for name in names)
 
     def shows(code: str) -> bool:
         if "import " in code and "def " not in code:
             # what the module imports is no use of it
             code = IMPORT.sub("", code)
-        return speaks(code) or any((not words or _has_word(code, words)) and test(code) for words, test in tests)
+        return speaks(code) or any((not words or has_word(code, words)) and test(code) for words, test in tests)
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
