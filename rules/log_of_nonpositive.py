@@ -9,6 +9,7 @@ from nanlint.api import (
     POSSIBLE,
     Report,
     Site,
+    Value,
     complement_of,
     first_arg,
     rule,
@@ -70,7 +71,7 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     if range_ is not None and range_.hole and range_ == NONZERO:
         # tested for zero, and nothing speaks of its being negative
         confidence = POSSIBLE
-    if strip_views(x.value).op in COMPARISONS:
+    if _is_mask(x.value):
         # -inf where it is false is what the log of a truth value is for
         confidence = POSSIBLE
     taken = complement_of(unguarded(x.value))
@@ -88,6 +89,18 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
         covers=(taken.made_by,) if taken is not None and taken.op == "exp" and taken.made_by is not None else (),
         fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
     )
+
+
+def _is_mask(value: Value) -> bool:
+    """A comparison, or a triangle of ones: 1 where something is allowed and 0 elsewhere."""
+    made = strip_views(value)
+    if made.op in COMPARISONS:
+        return True
+    of: Value | None = made
+    while of is not None and of.op in ("tril", "triu"):
+        inner = first_arg(of)
+        of = strip_views(inner) if inner is not None else None
+    return of is not None and of is not made and of.range is not None and of.range.point == 1
 
 
 def _log1p(site: Site) -> Iterator[Report]:
