@@ -5,7 +5,7 @@ from nanlint.api import POSSIBLE, Report, Site, first_arg, is_one, rule, strip_v
 CURES = {"cos": "2 * torch.sin(x / 2) ** 2", "cosh": "2 * torch.sinh(x / 2) ** 2"}
 
 
-@rule("NAN705", at="sub", kind="precision", mentions="cos")
+@rule("NAN705", at="sub rsub", kind="precision", mentions="cos")
 def one_minus_cosine(site: Site) -> Iterator[Report]:
     """
     One minus the cosine of a small angle, which cancels.

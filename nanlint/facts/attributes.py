@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts import absent, constraints, distributions
 from nanlint.facts.apply import apply
+from nanlint.facts.classes import is_record
 from nanlint.facts.dtypes import dtype_name, is_complex
 from nanlint.facts.fixed import made_from
 from nanlint.facts.functions import ClassRef, Instance, invoke
@@ -131,8 +132,9 @@ def _held(frame: Frame, value: Value, instance: Instance, name: str, node: cst.N
     session.attributes[own.ident] = (instance.cls, name)
     if found is None:
         return own
-    # a state that the class only declares is another one for each class that inherits it
-    session.arguments[own.ident] = "state"
+    # a state that the class only declares is another one for each class that inherits it; a record is given all of it
+    origin = "public" if is_record(instance.cls) else "state"
+    session.arguments[own.ident] = session.arguments.get(value.ident, origin)
     return found.but(ident=own.ident)
 
 

@@ -76,10 +76,24 @@ def instantiate(
         bound = init.bind(made)
         made.ref.pending = lambda: invoke(frame, bound, positional, keywords, node, starred)
         frame.session.cyclic.append(made.ref)
-    elif cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls)):
-        for key, operand in keywords.items():
-            made.ref.attrs[key] = operand.value
+    elif is_record(cls):
+        made.ref.attrs.update(zip(cls.attributes, (operand.value for operand in positional), strict=False))
+        made.ref.attrs.update((key, operand.value) for key, operand in keywords.items())
     return made
+
+
+def is_record(cls: ClassRef) -> bool:
+    """A dataclass or a named tuple: its annotated names are what its objects hold, as given when they are made."""
+    return cls.is_a("NamedTuple") or any("dataclass" in d for d in _class_decorators(cls))
+
+
+def record(session: Session, source: Source, text: str) -> Value | None:
+    """An object of which an annotation says that it is of a record class of the file; None for any other."""
+    entry = source.index.classes.get(text)
+    cls = class_of_entry(session, entry) if entry is not None else None
+    if cls is None or cls.method("__init__") is not None or not is_record(cls):
+        return None
+    return Value("instance", ident=session.fresh(), ref=Instance(cls))
 
 
 def _class_decorators(cls: ClassRef) -> list[str]:

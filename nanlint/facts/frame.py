@@ -127,6 +127,7 @@ class Session(Entity):
     start_module: Callable[[], None] | None = None
     run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
     find_given: Callable[[int], tuple[Value, ...]] | None = None
+    find_record: Callable[[Source, str], Value | None] | None = None
     muted: int = 0
     wordless: bool = False
     trains: bool = True

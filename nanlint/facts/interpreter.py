@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanlint.facts import autocast, constraints, higher_order, repairs, setters, training_loops
 from nanlint.facts.apply import escape
-from nanlint.facts.classes import class_of_entry
+from nanlint.facts.classes import class_of_entry, record
 from nanlint.facts.dtypes import default_dtype
 from nanlint.facts.expressions import EVALUATORS
 from nanlint.facts.fixed import made_from
@@ -40,6 +40,7 @@ def new_session(source: Source, listened: frozenset[str], modules: Modules | Non
     session.default_dtype = default_dtype(source.text)
     session.start_module = lambda: run_module(session)
     session.find_import = lambda asker, name: imported(session, asker, name)
+    session.find_record = lambda source, text: record(session, source, text)
     session.find_given = lambda ident: setters.given(session, ident)
     session.run_class = lambda ref, entry: _class_body(session, ref, entry)
     return session

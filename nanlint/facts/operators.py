@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def binary(frame: Frame, name: str, left: Operand, right: Operand, node: cst.Nod
         if name == "mul" and a.items is not None and b.kind == "number":
             return Value("tuple", ident=frame.session.fresh())
         return frame.unknown()
+    if name == "pow" and a.number == math.e and b.kind != "number":
+        return apply(frame, TABLE["exp"], {"input": right}, node)
     op = TABLE.get(name)
     if op is None:
         return frame.unknown()

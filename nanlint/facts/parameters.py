@@ -51,6 +51,9 @@ def annotated_text(frame: Frame, text: str) -> Value:
     said = _said(text)
     if said is None:
         known = distributions.of_annotation(frame, text)
+        find = frame.session.find_record
+        if known is None and find is not None:
+            known = find(frame.unit.source, text)
         return known if known is not None else frame.unknown(kind=_kind_of_object(text))
     if said.get("kind") == "module":
         return frame.unknown(kind="module", ref=Module(text, None, {}))

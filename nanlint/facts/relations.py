@@ -16,6 +16,8 @@ VIEWS = frozenset(
     type_as index item values alias cpu cuda requires_grad_ tile mT identity""".split()
 )
 NOT = frozenset({"logical_not", "bitwise_not"})
+# of `unbind` each part is a quantity of its own
+SPLITS = frozenset({"split", "tensor_split", "chunk"})
 LARGEST = frozenset({"max", "amax", "maximum", "nanmax"})
 POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"})
 SMALLEST = frozenset({"min", "amin", "minimum"})
@@ -62,7 +64,12 @@ def _terms(value: Value, depth: int = 6) -> Iterator[Value]:
 
 def are_slices_of_one(a: Value, b: Value) -> bool:
     """Both hold elements of the same tensor, or one is that tensor, and the other some of its elements."""
-    return b.op == "index" and strip_views(a).ident == strip_views(b).ident and a.ident != b.ident
+    return (b.op == "index" or b.op in SPLITS) and _whole(a).ident == _whole(b).ident and a.ident != b.ident
+
+
+def _whole(value: Value) -> Value:
+    made = strip_views(value)
+    return strip_views(made.arg("input") or made) if made.op in SPLITS else made
 
 
 def is_test_of(mask: Value, value: Value, depth: int = 5) -> bool:

@@ -18,6 +18,7 @@ from nanlint.facts.overwritten import overwritten
 from nanlint.facts.parameters import annotated
 from nanlint.facts.value import Operand, Value
 from nanlint.patterns import pattern
+from nanlint.source import ClassEntry
 from nanlint.source import nodes as cst
 
 CHECKS = pattern(r"(?i)check|assert|require|ensure|expect|valid|verify")
@@ -64,6 +65,9 @@ def _ann_assign(frame: Frame, node: cst.AnnAssign) -> bool:
         value = frame.evaluate(node.value)
         if value.kind == "unknown" and said.kind != "unknown":
             value = value.but(kind=said.kind, reach=max(value.reach, said.reach))
+        if value.kind == "none" and said.kind == "tensor" and isinstance(frame.unit, ClassEntry):
+            # what each object sets for itself
+            value = said
         assign(frame, node.target, value)
     elif isinstance(node.target, cst.Name):
         frame.env.vars.setdefault(node.target.value, said)
