@@ -6,47 +6,47 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from nanlint.patterns import pattern
+
 if TYPE_CHECKING:
     from nanlint.source import Source
 
-WORD = re.compile(r"[A-Za-z]\w*")
-NAME = re.compile(r"\b[A-Za-z_]\w*")
+WORD = pattern(r"[A-Za-z]\w*")
+NAME = pattern(r"\b[A-Za-z_]\w*")
 # the names that a row assigns to, alone or together, or an attribute, and what
-ASSIGNED = re.compile(r"^[ \t]*(self\.)?(\w[\w, ]*)(?::[^=\n]*)?=(?!=) *([^\n]*)", re.MULTILINE)
+ASSIGNED = pattern(r"^[ \t]*(self\.)?(\w[\w, ]*)(?::[^=\n]*)?=(?!=) *([^\n]*)", re.MULTILINE)
 MULTIPLYING = ("*", "@", "pow", "square", "mul", "mm(")
-GROWTH = re.compile(
+GROWTH = pattern(
     r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
     r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
     r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))",
     re.MULTILINE,
 )
-GROWTH_IN_PLACE = re.compile(r"\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\1\b")
+GROWTH_IN_PLACE = pattern(r"\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\1\b")
 # a selection that may be empty is by a mask, and a mask is made by a test
 REDUCTIONS = frozenset("mean std var median std_mean var_mean logsumexp min max amin amax quantile".split())
 LOSSES = ("_loss", "_entropy", "Loss")
-INDEX = re.compile(r"\[(?<=[\w)\]]\[)([^\]\n]*)\]")
-IS_TEST = re.compile(
+INDEX = pattern(r"\[(?<=[\w)\]]\[)([^\]\n]*)\]")
+IS_TEST = pattern(
     r"[=!]=|<|(?<!-)>|~|\bis(?:nan|finite|inf)\(|logical_|where\(|\beq\(|\bne\(|nonzero|_select|\.bool\b"
     r"|BoolTensor|Bool\["
 )
-BOOLEANS = re.compile(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
+BOOLEANS = pattern(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
 # what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it,
 # and with what it is clamped to where that is 1 or more
-DIVISOR = re.compile(
+DIVISOR = pattern(
     r"/(?<![/:]/)=?(?![/=])\s*(?:\(((?:[\w\s+*-]|math\.pi|\d\.)+)\)(?!\.|\[)"
     r"|(?!\d)([A-Za-z_(\-](?:[\w.]*\.clamp(?:_min)?_?\((?:min=)?[1-9]\d*(?:\.\d*)?[,)]|[\w.]*[(\[]?)))"
 )
-SIZE = re.compile(
-    r"(?:len|int|float|math\.\w+)\($|math\.pi$|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$|clamp(?:_min)?_?\(.)"
-)
-ANNOTATED = re.compile(r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b")
-SIZES = re.compile(r"\w+\.(?:shape|size\()")
-NUMBER = re.compile(r"(?:len|int|float)\(|[\w.]+\s*//")
+SIZE = pattern(r"(?:len|int|float|math\.\w+)\($|math\.pi$|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$|clamp(?:_min)?_?\(.)")
+ANNOTATED = pattern(r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b")
+SIZES = pattern(r"\w+\.(?:shape|size\()")
+NUMBER = pattern(r"(?:len|int|float)\(|[\w.]+\s*//")
 # behind a base; `**options` have none
-POWER = re.compile(r"\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]]\s\*\*))=?(?!\s*\d*[02468]\b(?!\.))")
-BASE = re.compile(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
+POWER = pattern(r"\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]]\s\*\*))=?(?!\s*\d*[02468]\b(?!\.))")
+BASE = pattern(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
-HOLDS_INFINITY = re.compile(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
+HOLDS_INFINITY = pattern(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 
 
 def grows(code: str) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nanlint.arithmetic import reducers, selects
+from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
     from nanlint.source import Definition, Source
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 HELPER_ROWS = 12
 # methods that are called without their name, or whose callers are everywhere
 ANYWHERE = frozenset({"forward", "__init__", "__call__", "update", "compute", "step"})
-PARTS = re.compile(r"\.(backward|manual_backward|step)\(")
+PARTS = pattern(r"\.(backward|manual_backward|step)\(")
 
 
 def drivers(listened: frozenset[str], source: Source) -> Callable[[str], bool]:

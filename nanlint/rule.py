@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from nanlint.slotted import Entity
+from nanlint.slotted import Data, Entity
 
 if TYPE_CHECKING:
     from nanlint.site import Report, Site
@@ -21,7 +21,7 @@ class RuleError(Exception):
     """A rule that is not well formed; the message names its file and line."""
 
 
-class Written(NamedTuple):
+class Written(Data):
     """The documentation and the function of a rule."""
 
     doc: str

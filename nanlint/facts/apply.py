@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast, emptiness, masking, needs, precision, uninitialised
+from nanlint.facts import autocast, emptiness, masking, needs, precision
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
 from nanlint.facts.fixed import made_from
 from nanlint.facts.guarded import OVERFLOWING
@@ -124,8 +124,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         site = record(frame, "empty-reduction", operands, node, result, (op.name, of_nothing))
         result = result.but(hazards=result.hazards | {site})
         site.result = result
-    if "uninitialised" in listened and (empty := uninitialised.read(frame, op.name, operands)) is not None:
-        record(frame, "uninitialised", {"input": empty}, node, result)
+    if "uninitialised" in listened:
+        from nanlint.facts import uninitialised
+
+        if (empty := uninitialised.read(frame, op.name, operands)) is not None:
+            record(frame, "uninitialised", {"input": empty}, node, result)
     unmet = needs.unmet(op, values)
     if op.name in listened or unmet:
         site = _record(frame, op.name, operands, place, result)

@@ -7,12 +7,13 @@ state without a legal action. The mask of a causal model may not: its diagonal i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nanlint.facts.relations import LARGEST, NOT, VIEWS, first_arg, same, strip_views
 from nanlint.facts.value import Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF
+from nanlint.slotted import Data
 
 if TYPE_CHECKING:
     from nanlint.site import Site
@@ -36,7 +37,7 @@ ROWS = frozenset({"softmax", "log_softmax", "logsumexp"})
 SPREADS = frozenset({"std", "var", "std_mean", "var_mean"})
 
 
-class Fill(NamedTuple):
+class Fill(Data):
     """What put -inf into rows: where `mask` is `truth`, or everywhere without a mask.
 
     `beside`: what it was added to, into which a nan in the gradient of the row goes on; the gradient of what was

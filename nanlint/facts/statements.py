@@ -12,7 +12,6 @@ from nanlint.facts.classes import base_class
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import ClassRef, FunctionRef, make_function
 from nanlint.facts.lookup import class_value, dotted
-from nanlint.facts.loops import run_loop
 from nanlint.facts.operators import AUGMENTED, binary
 from nanlint.facts.overwritten import overwritten
 from nanlint.facts.parameters import annotated
@@ -291,6 +290,8 @@ def class_attributes(frame: Frame, node: cst.ClassDef) -> dict[str, Value]:
 
 def _for(frame: Frame, node: cst.For) -> bool:
     iterated = frame.evaluate(node.iter)
+    from nanlint.facts.loops import run_loop
+
     goes_on = run_loop(frame, node, node.body, iterated)
     if node.orelse is not None and goes_on:
         return frame.execute(node.orelse)
@@ -298,6 +299,8 @@ def _for(frame: Frame, node: cst.For) -> bool:
 
 
 def _while(frame: Frame, node: cst.While) -> bool:
+    from nanlint.facts.loops import run_loop
+
     goes_on = run_loop(frame, node, node.body, None)
     if node.orelse is not None and goes_on:
         return frame.execute(node.orelse)

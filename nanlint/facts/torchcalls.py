@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts import autocast, narrow, uninitialised
+from nanlint.facts import autocast, narrow
 from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.constraints import bounded, clamp_probs, independent
@@ -40,7 +40,9 @@ def _parameter(frame: Frame, positional: Sequence[Operand], keywords: Mapping[st
     first = positional[0].value if positional else None
     session = frame.session
     if "uninitialised-parameter" in session.listened and frame.is_here:
-        empty = uninitialised.parameters(session.source.text)
+        from nanlint.facts.uninitialised import parameters
+
+        empty = parameters(session.source.text)
         if (row := session.span(frame.place(node))[0].row) in empty:
             record(frame, "uninitialised-parameter", {}, node, frame.unknown(), empty[row])
     trained = keywords.get("requires_grad")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from nanlint.facts.relations import first_arg, is_square, same, strip_views
 from nanlint.facts.value import Value
+from nanlint.slotted import Data
 
 MEANS = frozenset({"mean", "nanmean"})
 WINDOWS = frozenset(
@@ -14,7 +13,7 @@ WINDOWS = frozenset(
 )
 
 
-class Moments(NamedTuple):
+class Moments(Data):
     """`E[a * b] - E[a] * E[b]`: its two factors, which are one for a variance, and whether means are over a window."""
 
     first: Value

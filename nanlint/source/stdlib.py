@@ -6,15 +6,15 @@ import ast
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
+from nanlint.slotted import Data
 from nanlint.source.index import ClassEntry, Index, Rows
 
 SIMPLE = (ast.Assign, ast.AnnAssign)
 BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 
 
-class Parsed(NamedTuple):
+class Parsed(Data):
     """A text, newlines as in its file, and what `ast.parse` makes of it."""
 
     text: str
