@@ -1,8 +1,9 @@
 from collections.abc import Iterator
 
-from nanlint.api import NONZERO, POSSIBLE, Report, Site, Value, picked, rule, strip_views
+from nanlint.api import LIKELY, NONZERO, POSSIBLE, Report, Site, Value, picked, reduction_of, rule, same, strip_views
 
 LARGEST = 0.01
+MEANS = frozenset({"mean", "median"})
 DIFFERENCES = frozenset({"sub", "rsub"})
 # by their making of either sign
 SIGNED = frozenset("sub rsub neg linear network tanh sin cos tan atan erf softsign randn randn_like".split())
@@ -58,7 +59,7 @@ def eps_on_signed_divisor(site: Site) -> Iterator[Report]:
     ## Known limits
 
     A divisor of which nothing is known is for division-by-zero-tensor, and taken to be positive. A difference gives a
-    `possible` finding, since its author may know its sign.
+    `possible` finding, since its author may know its sign, unless it is from a mean of its own.
     """
     below = site.operands.get("other") if site.op == "div" else site.input
     signed = _below_eps(below.value) if below is not None else None
@@ -71,14 +72,21 @@ def eps_on_signed_divisor(site: Site) -> Iterator[Report]:
     if confidence is None:
         return
     if made.op in DIFFERENCES:
-        # its author may know which side is the larger
-        confidence = POSSIBLE
+        # its author may know which side is the larger, but not of what is centred
+        confidence = LIKELY if _is_centred(made) else POSSIBLE
     yield site.report(
         confidence,
         f"the eps in `{site.show(below)}` moves the pole to -eps, and what it is added to can be negative"
         f"{site.because(signed)}: keep the sign, as by `torch.where(d.abs() < eps, eps, d)`",
         at=site.place,
     )
+
+
+def _is_centred(difference: Value) -> bool:
+    """`x - x.mean()`."""
+    left, right = difference.arg("input"), difference.arg("other")
+    mean = reduction_of(right, MEANS) if right is not None else None
+    return left is not None and mean is not None and same(mean, left)
 
 
 def _below_eps(value: Value) -> Value | None:

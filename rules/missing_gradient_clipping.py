@@ -16,6 +16,10 @@ def missing_gradient_clipping(site: Site) -> Iterator[Report]:
     `inf` or `nan`. Clipping the norm between `backward()` and `step()` bounds the damage of any single batch. Recurrent
     nets, transformers, policy gradients and losses with an `exp` in them are where such batches come from.
 
+    A gradient that is `inf` or `nan` already is beyond clipping: of one `nan` it makes every gradient `nan`. With
+    `clip_grad_norm_(..., error_if_nonfinite=True)` that raises in the step in which it happens, before any weight is
+    lost. A GradScaler skips such steps by itself, and wants the default.
+
     ## Bad
 
     ```python

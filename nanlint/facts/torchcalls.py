@@ -13,6 +13,7 @@ from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.fixed import READERS, made_from
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.modules import construct
+from nanlint.facts.operators import binary
 from nanlint.facts.value import Application, Operand, Reason, Value, literal
 from nanlint.facts.writes import written
 from nanlint.finding import Confidence
@@ -171,6 +172,18 @@ def _of_type(frame: Frame, dtype: str, positional: Sequence[Operand], node: cst.
     return frame.unknown(kind="tensor", dtype=dtype, reach=Confidence.POSSIBLE, grad=False, made_by=made)
 
 
+def _operator(name: str) -> Function:
+    """A function of the module operator, which is what its sign is."""
+
+    def function(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
+        if len(positional) != 2:
+            return frame.unknown()
+        left, right = positional
+        return binary(frame, name, left, right, node)
+
+    return function
+
+
 def _assert(frame: Frame, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node) -> Value:
     """The `assert` that can be traced."""
     condition = keywords.get("condition") or (positional[0] if positional else None)
@@ -184,7 +197,12 @@ OPTIMIZERS = (
     "SparseAdam", "Adafactor", "Muon",
 )  # fmt: skip
 
+OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "matmul": "matmul", "lt": "lt",
+    "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne",
+}  # fmt: skip
 SPECIAL_FUNCTIONS: dict[str, Function] = {
+    **{f"operator.{sign}": _operator(name) for sign, name in OPERATORS.items()},
     "torch._assert": _assert, "torch._assert_async": _assert,
     "torch.finfo": _finfo, "torch.iinfo": _finfo, "numpy.finfo": _finfo,
     "torch.nn.Parameter": _parameter, "torch.nn.parameter.Parameter": _parameter,
