@@ -39,7 +39,7 @@ def _part(text: str) -> str:
 def _stands(text: str, code: str) -> bool:
     """The text starts a word or a part of one: `polar` in `to_polar`, not in `bipolar`; `is_complex` makes none."""
     at = code.find(text)
-    while at > 0 and text[0].isalnum() and (_is_letter(code[at - 1]) or code.startswith("is_", at - 3)):
+    while at > 0 and text[0].isalnum() and (_is_letter(code[at - 1]) or code[max(at - 3, 0) : at] == "is_"):
         at = code.find(text, at + 1)
     return at >= 0
 

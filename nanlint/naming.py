@@ -18,6 +18,10 @@ IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)
 # where what comes out of a name is used: called, but for a method of its own, or taken out of a module
 CALL = re.compile(r"\s*\(")
 EMPTY_CALL = re.compile(r"\s*\(\s*\)")
+# what is defined for every tensor: even powers, and divisions by a plain number
+EVEN = re.compile(r"\s*\((?:[^(),]*,)?\s*\d*[02468](?:\.0*)?\s*\)")
+BY_NUMBER = re.compile(r"\s*\(\s*(?:math\.\w+|len|int|float)\(|\s*\(\s*[1-9][\d.]*\s*\)")
+HARMLESS = {"pow": EVEN, "pow_": EVEN, "div": BY_NUMBER, "div_": BY_NUMBER}
 OWN = ("def ", "self.", "super().")
 DOTTED = re.compile(r"(?:\w+\.)+\Z")
 RENAMED = re.compile(r"= *(\w+)[\w.]* *$", re.MULTILINE)
@@ -118,11 +122,12 @@ def _uses(name: str, code: str, bound: _Bound) -> bool:
         end = at + len(name)
         before = code[max(code.rfind("\n", 0, at) + 1, at - 80) : at]
         if not before[-1:].isidentifier() and not before[-1:].isdigit() and not _goes_on(code, end):
-            chain = DOTTED.search(before) if before.endswith(".") else None
-            owners = chain[0].split(".") if chain is not None else []
-            if (owners[0] if owners else name) not in bound.numeric:
-                if CALL.match(code, end) and not before.endswith(OWN):
-                    of_value = before.endswith(".") and not (bound.stars or (owners and owners[0] in bound.names))
+            of_owner = before.endswith(".")
+            chain = DOTTED.search(before) if of_owner else None
+            owners = chain[0].split(".") if chain is not None else [""]
+            if (owners[0] if of_owner else name) not in bound.numeric:
+                if CALL.match(code, end) and not before.endswith(OWN) and not _is_harmless(name, code, end):
+                    of_value = of_owner and not bound.stars and owners[0] not in bound.names
                     if not of_value or _is_method(name, code, end) or _renames(code, bound.modules):
                         return True
                 taken = not bound.modules.isdisjoint(owners)
@@ -136,6 +141,10 @@ def _is_method(name: str, code: str, at: int) -> bool:
     """Tensors or distributions have a method of that name, and it takes what the call there gives."""
     takes_arguments = _methods().get(name)
     return takes_arguments is not None and (takes_arguments or EMPTY_CALL.match(code, at) is not None)
+
+
+def _is_harmless(name: str, code: str, at: int) -> bool:
+    return name in HARMLESS and HARMLESS[name].match(code, at) is not None
 
 
 def _renames(code: str, modules: Set[str]) -> bool:

@@ -17,6 +17,7 @@ from nanlint.arithmetic import (
     selects,
 )
 from nanlint.naming import IMPORT, has_word, naming
+from nanlint.ops import LOSSES, ops_on_complex
 from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.signs import SITES
 
@@ -90,9 +91,9 @@ def _masks(source: Source) -> bool:
 def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
     source, imports = index.source, index.imports
-    quiet = SILENT | LAYERS
-    if "complex-backward" not in listened:
-        quiet |= IN_HALF if _masks(source) else IN_HALF | MASKABLE
+    quiet = SILENT | LAYERS | (IN_HALF if _masks(source) else IN_HALF | MASKABLE)
+    if "complex-backward" in listened:
+        quiet -= (IN_HALF | MASKABLE) & (LOSSES | ops_on_complex("raises", "mangles"))
     speaks = naming(listened - quiet, index)
     tests = [(there, test) for words, test in _tests(listened, source) if (there := words & source.words) or not words]
 
