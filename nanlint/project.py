@@ -48,9 +48,9 @@ class _Grown:
             self._size -= len(source.data)
         source.forget_trees()
 
-    def shorten(self) -> None:
-        """Make room for what the next check imports; not in the midst of one, which may use these trees."""
-        while self._size > MAX_GROWN_BYTES // 2:
+    def shorten(self, size: int) -> None:
+        """Keep the trees of so many bytes; not in the midst of a check, which may use them."""
+        while self._size > size:
             self.drop(next(iter(self._sources)))
 
 
@@ -87,6 +87,11 @@ class _Shelf:
 
 _shelf = _Shelf()
 _grown = _Grown()
+
+
+def forget_trees() -> None:
+    """Let go of the trees of imported files: no file is checked next."""
+    _grown.shorten(0)
 
 
 def digest_of(data: bytes) -> str:
@@ -143,7 +148,7 @@ class Project:
         self._checked = None
         self._found.clear()
         _shelf.shorten()
-        _grown.shorten()
+        _grown.shorten(MAX_GROWN_BYTES // 2)
 
     def _find(self, folder: str, name: str) -> Source | None:
         body = name.lstrip(".")

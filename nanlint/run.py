@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from nanlint.config import Config
 from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
-from nanlint.project import LookedAt, Project
+from nanlint.project import LookedAt, Project, forget_trees
 from nanlint.selection import INVALID, UNUSED, Code, Named, selected, unknown
 from nanlint.slotted import Data, made_by
 from nanlint.source import mentions_torch
@@ -283,6 +283,7 @@ def _shared_out(
 ) -> Iterator[tuple[int, Result]]:
     if workers <= 1:
         yield from ((index, check(target, cache, fixing)) for index, target in enumerate(targets))
+        forget_trees()
         return
     from nanlint.processes import shared_out
 
