@@ -58,7 +58,8 @@ MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
 WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
 # criteria that are a hazard by what goes in or how they are made, and how methods call them
-CRITERIA = ("CrossEntropyLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
+JUDGED_LOSSES = ("multilabel_soft_margin_loss", "soft_margin_loss", "ctc_loss")
+CRITERIA = ("CrossEntropyLoss(", "SoftMarginLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
 # the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
@@ -147,7 +148,7 @@ def _tests(listened: frozenset[str], source: Source) -> Iterator[Test]:
             averages |= {"self"}
         if averages:
             yield averages, selects
-    if not listened.isdisjoint(("multilabel_soft_margin_loss", "ctc_loss")) and any(made in text for made in CRITERIA):
+    if not listened.isdisjoint(JUDGED_LOSSES) and any(made in text for made in CRITERIA):
         yield ANY, CRITERION.search
     weighted = "cross_entropy" in listened and "Loss" in text and WEIGHTED.search(text) is not None
     if weighted or ("kl_div" in listened and "KLDivLoss" in text):

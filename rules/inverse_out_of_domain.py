@@ -84,7 +84,8 @@ def inverse_out_of_domain(site: Site) -> Iterator[Report]:
             cure = f"keep what went into the {made}"
         gives = site.unmet[0].outside
     elif ends is not None and not site.no_grad and site.result.grad is not False and site.flows:
-        confidence = site.doubt(x.value, Interval(ends[0], INF if len(ends) == 1 else ends[1], True, True))
+        above = Interval(ends[0], INF, lo_open=True)
+        confidence = site.doubt(x.value, Interval(ends[0], ends[1], True, True) if len(ends) > 1 else above)
         if confidence is None or is_flat_at(x.value, ends):
             return
         if confidence is CERTAIN and not site.result.grad:

@@ -115,11 +115,18 @@ def transform(
     )  # fmt: skip
 
 
-def method(name: str, parameters: str = "", shape: Shape = nothing, *, differentiable: bool = True) -> Op:
+def method(
+    name: str,
+    parameters: str = "",
+    shape: Shape = nothing,
+    *,
+    attains: Confidence = POSSIBLE,
+    differentiable: bool = True,
+) -> Op:
     """A method of all distributions."""
     return Op(
         name, frozenset({f"torch.distributions.Distribution.{name}"}), ("input", *parameters.split()), shape,
-        attains=POSSIBLE, complex="raises", differentiable=differentiable,
+        attains=attains, complex="raises", differentiable=differentiable,
         random=name in ("sample", "rsample", "sample_n"),
     )  # fmt: skip
 
@@ -183,7 +190,7 @@ OPS: tuple[Op, ...] = (
     Op("kl_divergence", frozenset({"torch.distributions.kl_divergence"}), ("p", "q"), nothing, complex="raises"),
     method("log_prob", "value"),
     method("entropy"),
-    method("cdf", "value", always(UNIT)),
+    method("cdf", "value", always(UNIT), attains=LIKELY),
     method("icdf", "value"),
     method("sample", "sample_shape", drawn, differentiable=False),
     method("rsample", "sample_shape", drawn),
