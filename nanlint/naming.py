@@ -85,15 +85,18 @@ def has_word(code: str, words: Iterable[str]) -> bool:
 
 
 @cache
-def _named() -> dict[str, set[str]]:
+def _named() -> dict[str, tuple[str, ...]]:
     """By word: the ops that it names."""
-    named: dict[str, set[str]] = {}
+    named: dict[str, tuple[str, ...]] = {}
     for op in LINES:
-        for spelling in op.spellings:
-            word = spelling[spelling.rfind(".") + 1 :].rstrip("_")
-            bare = word.lstrip("_")
-            for name in (word, bare, word + "_", bare + "_"):
-                named.setdefault(name, set()).add(op.name)
+        words = {spelling[spelling.rfind(".") + 1 :].rstrip("_") for spelling in op.spellings}
+        words.update([word.lstrip("_") for word in words if word[0] == "_"])
+        of = (op.name,)
+        for word in words:
+            for name in (word, f"{word}_"):
+                known = named.setdefault(name, of)
+                if known is not of:
+                    named[name] = known + of
     return named
 
 
