@@ -130,7 +130,8 @@ class Interval(Data):
         lo = _sum(self.lo, other.lo, -INF)
         hi = _sum(self.hi, other.hi, INF)
         # float addition absorbs: an open end plus a number of another size may round onto the end itself
-        lo_in, hi_in = (x + y for x, y in zip(self.ends, other.ends, strict=True))
+        (lo_here, hi_here), (lo_there, hi_there) = self.ends, other.ends
+        lo_in, hi_in = lo_here + lo_there, hi_here + hi_there
         lo_open = (self.lo_open or other.lo_open) and lo_in != lo
         hi_open = (self.hi_open or other.hi_open) and hi_in != hi
         if lo == -INF:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from nanlint.facts import autocast, emptiness, masking, needs, precision
 from nanlint.facts.dtypes import FLOATS, is_complex, is_integral, result_dtype
-from nanlint.facts.fixed import made_from
 from nanlint.facts.guarded import OVERFLOWING
-from nanlint.facts.hazards import NOTHING, carried, hazards_of, slopes_of
+from nanlint.facts.hazards import NOTHING, carried, slopes_of
+from nanlint.facts.joined import MAX_ALTERNATIVES, join, tensor_if
 from nanlint.facts.parts import FACTORS, parts
 from nanlint.facts.reach import PASSES, reached
 from nanlint.facts.refinement import refine
 from nanlint.facts.relations import is_shifted_below_zero
 from nanlint.facts.scalars import as_kernels_see
-from nanlint.facts.value import ABSENT, Application, Kind, Operand, Reason, Value
+from nanlint.facts.value import Application, Kind, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
 from nanlint.ops.dtypes import round_to
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from nanlint.ops.op import Op
     from nanlint.source import nodes as cst
 
-MAX_ALTERNATIVES = 4
+IDENT = attrgetter("ident")
 INPUTS = frozenset({"tensor", "unknown", "number", "distribution"})
 # an infinite derivative that depends on two operands, which the table states of no single one
 TRAPS = frozenset({"div", "pow"}).union(FACTORS)
@@ -68,16 +69,25 @@ class Operands:
 def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) -> Value:
     """The result of `op` on the operands (by parameter name); records the site if a rule listens to the op."""
     # `x.new_full()` takes nothing but its format from x
-    split = [
-        name
-        for name, operand in operands.items()
-        if operand.value.alternatives
-        and 1 < len(operand.value.alternatives) <= MAX_ALTERNATIVES
-        and not (name == "like" and op.name.startswith("new_"))
-    ]
+    split: list[str] = []
+    for name, operand in operands.items():
+        alternatives = operand.value.alternatives
+        of_format = name == "like" and op.name.startswith("new_")
+        if alternatives and 1 < len(alternatives) <= MAX_ALTERNATIVES and not of_format:
+            split.append(name)
     if frame.autocast is not None:
         operands = autocast.cast(frame.autocast, op.name, operands)
-    values = {name: operand.value for name, operand in operands.items()}
+    values: dict[str, Value] = {}
+    inputs: list[Value] = []
+    sloped: list[Value] = []
+    emptied = False
+    for name, operand in operands.items():
+        values[name] = value = operand.value
+        if value.kind in INPUTS:
+            inputs.append(value)
+            emptied = emptied or value.maybe_empty
+            if value.slopes and value.grad is not False:
+                sloped.append(value)
     if len(split) == 1 and not (op.name == "sub" and is_shifted_below_zero(*values.values())):
         name, node_of = split[0], operands[split[0]].node
         results = [
@@ -92,7 +102,6 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         made = Application(op.name, values, frame.place(node))
         return frame.keep(whole.but(ident=_ident(frame, op, values), made_by=made), operands)
     session, place = frame.session, frame.place(node)
-    inputs = [v for v in values.values() if v.kind in INPUTS]
     dtype = result_dtype(op, values, session.default_dtype)
     args = Operands(as_kernels_see(op.name, values, dtype))
     range_ = op.shape(args)
@@ -109,13 +118,12 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
     grad = False if is_integral(dtype) else _grad(frame, op, values)
     follows = grad is not False and op.name not in STEPS
-    emptied = [v for v in inputs if v.maybe_empty]
     maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if emptied else (False, None)
     result = Value(
         _kind(op, values), range_, reach, _ident(frame, op, values), dtype, grad, Application(op.name, values, place),
         _because(op, values, range_, place, own_reason), carried(op, values),
-        slopes_of([v for v in inputs if v.grad is not False]) if follows else NOTHING,
-        maybe_empty=maybe_empty, tensor_if=_tensor_if(inputs),
+        slopes_of(sloped) if follows else NOTHING,
+        maybe_empty=maybe_empty, tensor_if=tensor_if(inputs),
     )  # fmt: skip
     if op.name in REPAIRS:
         result = REPAIRS[op.name](frame, operands, result, node)
@@ -141,7 +149,8 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
             if grad is not False and (unmet or op.trap or op.singular or op.name in TRAPS):
                 result = result.but(slopes=result.slopes | {site})
             site.result = result
-    frame.keep(result, operands)
+    if session.applied is not None:
+        frame.keep(result, operands)
     return parts(frame, op, result) if op.returns == "tuple" else result
 
 
@@ -203,79 +212,18 @@ def escape(value: Value) -> None:
     if value.grad is not False:
         for site in value.slopes:
             site.flows = True
-    for item in value.items or ():
-        escape(item)
+    if value.items is not None:
+        for item in value.items:
+            escape(item)
     held = value.ref
+    if held is None:
+        return
     if isinstance(held, dict):
         for item in held.values():
             if isinstance(item, Value):
                 escape(item)
     elif isinstance(held, tuple) and len(held) == 2 and held[0] == "each" and isinstance(held[1], Value):
         escape(held[1])
-
-
-def join(frame: Frame, values: list[Value]) -> Value:
-    """What a variable is where several branches meet."""
-    first = values[0]
-    same = [v is first or (v.ident == first.ident and v.range == first.range) for v in values]
-    if all(same):
-        hazards, slopes = hazards_of(values), slopes_of(values)
-        if any(v.dtype != first.dtype for v in values):
-            # a test of it in one branch
-            first = first.but(dtype=None)
-        return (
-            first if hazards == first.hazards and slopes == first.slopes else first.but(hazards=hazards, slopes=slopes)
-        )
-    flat: list[Value] = []
-    for value in values:
-        flat.extend(value.alternatives or (value,))
-    lead, *others = flat
-    range_, dtype, grad = lead.range, lead.dtype, lead.grad
-    maybe_empty, kinds = lead.maybe_empty, {lead.kind}
-    for value in others:
-        range_ = range_.join(value.range) if range_ is not None and value.range is not None else None
-        dtype = dtype if value.dtype == dtype else None
-        grad = grad if value.grad is grad else None
-        maybe_empty = maybe_empty or value.maybe_empty
-        kinds.add(value.kind)
-    kinds.discard("none")
-    items = None
-    if first.items is not None and all(v.items is not None and len(v.items) == len(first.items) for v in flat):
-        items = tuple([join(frame, [v.items[i] for v in flat if v.items]) for i in range(len(first.items))])
-    literal = first.const is not ABSENT and all(v.is_literal and v.const == first.const for v in flat)
-    joined = Value(
-        kinds.pop() if len(kinds) == 1 else "tensor" if kinds == {"tensor", "number"} else "unknown",
-        range_, max([v.reach for v in flat if _is_at_end(v, range_)]), frame.session.fresh(), dtype, grad,
-        because=_reason(flat, range_), hazards=hazards_of(flat), slopes=slopes_of(flat),
-        const=first.const if literal else ABSENT, items=items,
-        ref=first.ref if len({id(v.ref) for v in flat}) == 1 else None,
-        alternatives=tuple(flat) if len(flat) <= MAX_ALTERNATIVES and items is None else (),
-        maybe_empty=maybe_empty, tensor_if=_tensor_if(flat),
-    )  # fmt: skip
-    # attributes are worked out silently; elsewhere it would keep the values of all branches
-    return made_from(frame.session, joined, flat) if frame.session.muted else joined
-
-
-def _tensor_if(values: list[Value]) -> tuple[int, ...]:
-    """The numbers of which each, if it is that of a tensor, makes one of what was made of these values."""
-    unknown = [v for v in values if v.kind == "unknown"]
-    if not unknown:
-        return ()
-    return tuple(dict.fromkeys([ident for v in unknown for ident in (v.ident, *v.tensor_if)]))[:8]
-
-
-def _reason(values: list[Value], whole: Interval | None) -> Reason | None:
-    """Why one of them is what the whole is feared for: of unknown range where that of the whole is, else the lowest."""
-    told = [v for v in values if v.because is not None and (v.range is None or whole is not None)]
-    lowest = (v for v in told if whole is not None and v.range is not None and v.range.lo == whole.lo)
-    return next(lowest, told[0]).because if told else None
-
-
-def _is_at_end(value: Value, whole: Interval | None) -> bool:
-    """The value takes part in the ends of the range of all alternatives."""
-    if whole is None or value.range is None:
-        return True
-    return value.range.lo == whole.lo or value.range.hi == whole.hi
 
 
 OPERATORS = frozenset(
@@ -289,8 +237,13 @@ def _kind(op: Op, values: Mapping[str, Value]) -> Kind:
         case "tensor" | "tuple":
             if op.name not in OPERATORS:
                 return "tensor"
-            kinds = {v.kind for v in values.values()}
-            return "tensor" if "tensor" in kinds else "number" if kinds <= {"number"} else "unknown"
+            kind: Kind = "number"
+            for value in values.values():
+                if value.kind == "tensor":
+                    return "tensor"
+                if value.kind != "number":
+                    kind = "unknown"
+            return kind
         case "number":
             return "number"
         case "distribution":
@@ -304,7 +257,7 @@ def _ident(frame: Frame, op: Op, values: Mapping[str, Value]) -> int:
         return frame.session.fresh()
     if op.name in SAME_ELEMENTS and values:
         return next(iter(values.values())).ident
-    return frame.session.intern((op.name, *values, *[value.ident for value in values.values()]))
+    return frame.session.intern((op.name, *values, *map(IDENT, values.values())))
 
 
 def _grad(frame: Frame, op: Op, values: Mapping[str, Value]) -> bool | None:
@@ -327,5 +280,8 @@ def _because(op: Op, values: Mapping[str, Value], range_: Interval | None, place
         return None
     fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
-        return next((v.because for v in values.values() if v.because is not None and v.kind != "number"), None)
+        for value in values.values():
+            if value.because is not None and value.kind != "number":
+                return value.because
+        return None
     return Reason(f"{op.name} on line {{row}} gives {{range}}", place, range_)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts import narrow, training
-from nanlint.facts.apply import escape, join, record, repair
+from nanlint.facts.apply import escape, record, repair
 from nanlint.facts.builtin import element_of
 from nanlint.facts.emptiness import is_mask
 from nanlint.facts.fixed import made_from
 from nanlint.facts.functions import Instance
 from nanlint.facts.guarded import narrowed
+from nanlint.facts.joined import join
 from nanlint.facts.overwritten import overwritten
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Confidence

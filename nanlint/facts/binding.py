@@ -73,7 +73,7 @@ def bind_op(
 
 def _as_tuple(frame: Frame, sizes: Sequence[Operand]) -> Operand:
     items = tuple(size.value for size in sizes)
-    ident = frame.session.intern(("tuple", *(item.ident for item in items)))
+    ident = frame.session.intern(("tuple", *[item.ident for item in items]))
     return Operand(Value("tuple", ident=ident, items=items), sizes[0].node)
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.apply import apply, join
+from nanlint.facts.apply import apply
 from nanlint.facts.attributes import attribute, counted
 from nanlint.facts.fixed import made_from
+from nanlint.facts.joined import join
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE, Interval

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Session
     from nanlint.source import Definition
 
+DEFINES, WORD = re.compile(r"\bdef \Z"), re.compile(r"\w")
 # what such a decorator makes is called as the function is, and by nobody else
 PLAIN = frozenset({"staticmethod", "classmethod", "no_grad", "inference_mode", "enable_grad", "script", "compile"})
 
@@ -34,11 +35,23 @@ def drop_covered(session: Session) -> None:
 def _all_seen(session: Session, root: Definition) -> bool:
     """Every mention of the name in the file is a call that was followed."""
     name, source = root.name, session.source
-    if any(d.rsplit(".", 1)[-1] not in PLAIN for d in root.decorators) or re.search(rf"['\"]{name}['\"]", source.text):
+    if any(d.rsplit(".", 1)[-1] not in PLAIN for d in root.decorators):
+        return False
+    if any(f"{before}{name}{behind}" in source.text for before in "'\"" for behind in "'\""):
         return False
     units = (*source.index.definitions, *source.index.classes.values())
-    mentions = sum(len(re.findall(rf"(?<!\bdef )\b{name}\b", unit.code)) for unit in units if name in unit.code)
+    mentions = sum(_mentions(name, unit.code) for unit in units)
     return mentions == len({node for node, _ in session.called[root]})
+
+
+def _mentions(name: str, code: str) -> int:
+    """How often the code mentions the name, but to define it; a pattern would have to be compiled for each name."""
+    found, at = 0, code.find(name)
+    while at >= 0:
+        before, behind = code[max(0, at - 5) : at], code[at + len(name) : at + len(name) + 1]
+        found += not (WORD.match(before[-1:]) or WORD.match(behind) or DEFINES.search(before))
+        at = code.find(name, at + len(name))
+    return found
 
 
 def _is_reached(session: Session, root: Definition, covered: set[Definition]) -> bool:

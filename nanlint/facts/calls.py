@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts import builtin, constraints, distributions, training
-from nanlint.facts.apply import apply, escape, join, know_tensor, record
+from nanlint.facts.apply import apply, escape, know_tensor, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import attribute
 from nanlint.facts.binding import arguments, bind_op, gathered
 from nanlint.facts.classes import instantiate
 from nanlint.facts.fixed import made_from
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
+from nanlint.facts.joined import join
 from nanlint.facts.methods import SPECIAL_METHODS, weights_dtype
 from nanlint.facts.modules import construct, output_of_part
 from nanlint.facts.overwritten import overwritten

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import Operands, apply, join, know_tensor
+from nanlint.facts.apply import Operands, apply, know_tensor
 from nanlint.facts.binding import bind_op
+from nanlint.facts.joined import join
 from nanlint.facts.value import ABSENT, Application, Operand, Value
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE_NONNEGATIVE, FINITE_NONPOSITIVE, FINITE_POSITIVE, UNIT

@@ -20,6 +20,7 @@ REAL = {"complex128": "float64", "complex64": "float32", "complex32": "float16"}
 # the second operand lends its shape, or takes the dtype of the first
 ONE_SIDED = frozenset({"view_as", "reshape_as", "expand_as", "copy_", "masked_scatter", "scatter", "index_copy"})
 COUNTING = frozenset({"sum", "nansum", "prod", "cumsum", "cumprod"})
+TENSORS = frozenset({"tensor", "unknown"})
 DEFAULT_COMPLEX = "complex64"
 # torch.HalfTensor, torch.cuda.FloatTensor
 LEGACY = {
@@ -142,7 +143,10 @@ def result_dtype(op: Op, values: Mapping[str, Value], default: str | None = None
     given = values.get("dtype")
     if given is not None and given.kind != "none" and "dtype" not in op.constructor:
         return of_argument(given)
-    tensors = [v for name, v in values.items() if v.kind in ("tensor", "unknown") and name != "condition"]
+    tensors: list[Value] = []
+    for name, value in values.items():
+        if value.kind in TENSORS and name != "condition":
+            tensors.append(value)
     if op.name.endswith("_loss") and not any(v.is_complex for v in tensors):
         # a wider target widens the difference
         return max((v.dtype for v in tensors if v.dtype in FLOATS), key=_width, default=None)
@@ -244,11 +248,15 @@ def _of_number(value: Value, default: str | None) -> str | None:
 
 
 def _promoted(op: Op, values: Mapping[str, Value], tensors: list[Value], default: str | None) -> str | None:
+    for value in values.values():
+        if value.dtype is not None:
+            break
+    else:
+        return None
     numbers = [v for v in values.values() if v.kind == "number"]
-    known = {v.dtype for v in tensors if v.dtype is not None}
-    if any(map(is_complex, known)) or any(v.is_complex for v in numbers):
+    if any(v.is_complex for v in (*tensors, *numbers)):
         return complex_of(v.dtype for v in tensors) if tensors else "complex128"
-    if not known:
+    if all(v.dtype is None for v in tensors):
         return None
     shaped = [v for v in tensors if not is_scalar(v)] if len(tensors) > 1 else tensors
     if shaped and len(shaped) < len(tensors):

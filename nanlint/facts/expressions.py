@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nanlint.facts import narrow
-from nanlint.facts.apply import escape, join
+from nanlint.facts.apply import escape
 from nanlint.facts.assignment import assign
 from nanlint.facts.attributes import attribute
 from nanlint.facts.builtin import element_of
@@ -14,6 +14,7 @@ from nanlint.facts.calls import call
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import make_lambda
 from nanlint.facts.guarded import narrowed
+from nanlint.facts.joined import join
 from nanlint.facts.lookup import constant, lookup
 from nanlint.facts.operators import binary_operation, comparison, unary_operation
 from nanlint.facts.subscripts import subscript

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nanlint.facts import assumed, autocast
-from nanlint.facts.apply import escape, join
+from nanlint.facts.apply import escape
 from nanlint.facts.fixed import made_from
 from nanlint.facts.frame import (
     MAX_DEPTH,
@@ -19,6 +19,7 @@ from nanlint.facts.frame import (
     Session,
 )
 from nanlint.facts.gradless import runs_without_grad
+from nanlint.facts.joined import join
 from nanlint.facts.memo import signature, transplant
 from nanlint.facts.parameters import is_setting, is_tensor, parameter_value
 from nanlint.facts.value import Operand, Value

@@ -50,7 +50,7 @@ def without_nan(env: Env, value: Value) -> Value:
 def narrowed(value: Value, learned: Interval) -> Value:
     """The value, restricted by what a guard has taught."""
     if value.range is None:
-        branches = tuple(narrowed(each, learned) for each in value.alternatives)
+        branches = tuple([narrowed(each, learned) for each in value.alternatives]) if value.alternatives else ()
         return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY), alternatives=branches)
     was = value.range
     met = was.meet(learned)
@@ -65,3 +65,11 @@ def narrowed(value: Value, learned: Interval) -> Value:
     high = met.hi == INF and met.hi_open and not was.hi_open
     reach = min(value.reach, Confidence.LIKELY) if low or high else value.reach
     return value.but(range=met, reach=reach, alternatives=())
+
+
+def narrowed_range(value: Value, learned: Interval) -> Interval:
+    """The range of the value that `narrowed` gives."""
+    if value.range is None:
+        return learned.without_nan()
+    met = value.range.meet(learned)
+    return value.range if met.empty else met

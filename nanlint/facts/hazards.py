@@ -27,10 +27,10 @@ MAX_KEPT = 64
 
 def hazards_of(values: Iterable[Value]) -> frozenset[Site]:
     """The hazards of any of these values; where they are too many to keep, none, and all count as having left."""
-    held = [v.hazards for v in values if v.hazards]
-    if not held:
-        return NOTHING
-    together = _union(held)
+    together = NOTHING
+    for value in values:
+        if value.hazards:
+            together = together | value.hazards if together else value.hazards
     if len(together) <= MAX_KEPT:
         return together
     for site in together:
@@ -40,10 +40,10 @@ def hazards_of(values: Iterable[Value]) -> frozenset[Site]:
 
 def slopes_of(values: Iterable[Value]) -> frozenset[Site]:
     """The slopes of any of these values; where they are too many to keep, none, and the gradients of all flow."""
-    held = [v.slopes for v in values if v.slopes]
-    if not held:
-        return NOTHING
-    together = _union(held)
+    together = NOTHING
+    for value in values:
+        if value.slopes:
+            together = together | value.slopes if together else value.slopes
     if len(together) <= MAX_KEPT:
         return together
     for site in together:
@@ -51,13 +51,9 @@ def slopes_of(values: Iterable[Value]) -> frozenset[Site]:
     return frozenset()
 
 
-def _union(sets: list[frozenset[Site]]) -> frozenset[Site]:
-    return sets[0] if len(sets) == 1 else NOTHING.union(*sets)
-
-
 def carried(op: Op, values: Mapping[str, Value]) -> frozenset[Site]:
     """What may not be finite in the result: nothing in a truth value, nor in what takes the shape of another."""
-    carried = hazards_of([v for name, v in values.items() if v.hazards and name != "like"])
+    carried = hazards_of(values.values() if "like" not in values else [v for k, v in values.items() if k != "like"])
     if not carried:
         return carried
     if op.name in LOG_SPACE:

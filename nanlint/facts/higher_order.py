@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from nanlint.facts.apply import join
 from nanlint.facts.builtin import element_of
 from nanlint.facts.calls import invoke_value
 from nanlint.facts.frame import Frame
+from nanlint.facts.joined import join
 from nanlint.facts.torchcalls import SPECIAL_FUNCTIONS, Function
 from nanlint.facts.value import Operand, Value
 from nanlint.source import nodes as cst

@@ -182,4 +182,8 @@ def class_value(frame: Frame, class_: ClassRef) -> Value:
 
 def constant(frame: Frame, number: object) -> Value:
     """The value of a literal: numbers, strings, True, False and None."""
-    return frame.session.once(("const", repr(number)), lambda ident: literal(number, ident))
+    session, key = frame.session, ("const", repr(number))
+    found = session.fixed.get(key)
+    if found is None:
+        found = session.fixed[key] = literal(number, session.intern(key))
+    return found

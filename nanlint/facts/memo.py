@@ -31,7 +31,7 @@ def _of(value: Value, depth: int) -> Hashable:
     if ref is not None:
         held = getattr(ref, "held", None)
         if held is not None:
-            state = (id(ref.cls), id(ref) if ref.pending else 0, tuple((k, v.ident) for k, v in held.items()))
+            state = (id(ref.cls), id(ref) if ref.pending else 0, tuple(held), tuple([v.ident for v in held.values()]))
         elif isinstance(ref, tuple) and len(ref) > 1 and isinstance(ref[1], Value):
             state = (ref[0], _of(ref[1], depth - 1)) if depth else ref[0]
         else:
@@ -45,7 +45,7 @@ def _of(value: Value, depth: int) -> Hashable:
         value.kind, value.range, value.reach, value.dtype, value.grad, value.maybe_empty, bool(value.hazards), makers,
         state, value.const if value.is_literal and isinstance(value.const, PLAIN) else 0,
         tuple(_of(item, depth - 1) for item in value.items) if value.items is not None and depth else 0,
-        tuple(_of(v, 0) for v in value.alternatives) if depth else 0,
+        tuple([_of(v, 0) for v in value.alternatives]) if depth and value.alternatives else 0,
     )  # fmt: skip
 
 

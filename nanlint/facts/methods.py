@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nanlint.facts.apply import escape, join, record
+from nanlint.facts.apply import escape, record
 from nanlint.facts.assignment import rebind
 from nanlint.facts.attributes import counted
 from nanlint.facts.builtin import element_of
 from nanlint.facts.constraints import validate_sample
 from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
+from nanlint.facts.joined import join
 from nanlint.facts.lookup import dotted
 from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
 from nanlint.finding import Confidence

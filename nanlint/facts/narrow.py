@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 from nanlint.facts import emptiness
-from nanlint.facts.apply import join
 from nanlint.facts.dtypes import of_argument
 from nanlint.facts.frame import Env, Frame
-from nanlint.facts.guarded import narrowed, without_nan
+from nanlint.facts.guarded import narrowed, narrowed_range, without_nan
+from nanlint.facts.joined import join
 from nanlint.facts.operators import comparisons
 from nanlint.facts.relations import LARGEST, NOT, SMALLEST, VIEWS, first_arg, strip_views
 from nanlint.facts.value import Value
@@ -91,22 +89,28 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
         return envs[0]
     first, *others = envs
     # what no path has changed and no guard speaks of is as it was, which is nearly all
-    told = set().union(*[env.facts for env in envs])
-    before, elsewhere = first.vars, [env.vars for env in others]
-    moved = dict.fromkeys([name for vars in elsewhere for name, value in before.items() if vars.get(name) is not value])
-    if told:
-        moved.update(dict.fromkeys([name for name, value in before.items() if value.ident in told]))
-    if any(env.marks != first.marks for env in others):
-        moved.update(dict.fromkeys([name for name, value in before.items() if value.maybe_empty]))
-    moved.update(dict.fromkeys([name for vars in elsewhere for name in vars if name not in before]))
+    told = set(first.facts).union(*[env.facts for env in others])
+    before, unsure = first.vars, any(env.marks != first.marks for env in others)
+    moved: dict[str, None] = {}
+    for after in [env.vars for env in others]:
+        for name, value in before.items():
+            if after.get(name) is not value or value.ident in told or (unsure and value.maybe_empty):
+                moved[name] = None
     vars_ = dict(before)
     for name in moved:
         vars_[name] = _joined(frame, name, envs)
+    for env in others:
+        for name in env.vars:
+            if name not in vars_:
+                vars_[name] = _joined(frame, name, envs)
     facts: dict[int, Interval] = {}
-    for ident, learned in first.facts.items():
-        also = [env.facts[ident] for env in others if ident in env.facts]
-        if len(also) == len(others):
-            facts[ident] = functools.reduce(Interval.join, also, learned)
+    for ident, range_ in first.facts.items():
+        learned: Interval | None = range_
+        for env in others:
+            also = env.facts.get(ident)
+            learned = learned.join(also) if learned is not None and also is not None else None
+        if learned is not None:
+            facts[ident] = learned
     marks, relations = first.marks, first.relations
     for env in others:
         marks &= env.marks
@@ -116,15 +120,36 @@ def join_envs(frame: Frame, envs: list[Env]) -> Env | None:
 
 def _joined(frame: Frame, name: str, envs: list[Env]) -> Value:
     """One variable where the paths meet, each of which may have narrowed it in its own way."""
-    values = [env.vars[name] for env in envs if name in env.vars]
-    if any(v is not values[0] for v in values):
+    values: list[Value] = []
+    holding: list[Env] = []
+    moved = marked = False
+    for env in envs:
+        value = env.vars.get(name)
+        if value is not None:
+            values.append(value)
+            holding.append(env)
+            moved, marked = moved or value is not values[0], marked or bool(env.marks)
+    if moved and marked:
         # where it has no element there is nothing to be joined
-        some = [env for env in envs if name in env.vars and not emptiness.is_empty(env, env.vars[name])]
+        some = [env for env, value in zip(holding, values, strict=True) if not emptiness.is_empty(env, value)]
         if 0 < len(some) < len(values):
             return _joined(frame, name, some)
-    seen = [_seen(env.vars[name], env) for env in envs if name in env.vars]
-    same = all(v is values[0] for v in values)
-    return values[0] if same and all(s is seen[0] for s in seen) else _rejoin(frame, values, seen)
+    if moved:
+        return join(frame, list(map(_seen, values, holding)))
+    value = values[0]
+    if value.hazards:
+        for env in holding:
+            without_nan(env, value)
+    if len(holding) == 1:
+        return value
+    merged: Interval | None = None
+    for env in holding:
+        learned = env.facts.get(value.ident)
+        range_ = narrowed_range(value, learned) if learned is not None else value.range
+        if range_ is None:
+            return value
+        merged = merged.join(range_) if merged is not None else range_
+    return value.but(range=merged) if merged != value.range else value
 
 
 def _seen(value: Value, env: Env) -> Value:
@@ -133,18 +158,7 @@ def _seen(value: Value, env: Env) -> Value:
         value = narrowed(value, env.facts[value.ident])
     if value.maybe_empty and emptiness.known_nonempty(env, value):
         value = value.but(maybe_empty=False)
-    return without_nan(env, value)
-
-
-def _rejoin(frame: Frame, values: list[Value], seen: list[Value]) -> Value:
-    if all(v is values[0] for v in values):
-        merged = seen[0].range
-        for other in seen[1:]:
-            if merged is None or other.range is None:
-                return values[0]
-            merged = merged.join(other.range)
-        return values[0].but(range=merged) if merged != values[0].range else values[0]
-    return join(frame, seen)
+    return without_nan(env, value) if value.hazards else value
 
 
 def teach(env: Env, condition: Value, truth: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nanlint.facts.apply import join
 from nanlint.facts.dtypes import complex_of
+from nanlint.facts.joined import join
 from nanlint.facts.value import Value
 from nanlint.facts.written_out import leaves
 

@@ -37,8 +37,8 @@ def _body(frame: Frame, node: cst.IndentedBlock | cst.SimpleStatementLine | cst.
 
 def _assign(frame: Frame, node: cst.Assign) -> bool:
     value = frame.evaluate(node.value)
-    before = frame.env.vars
-    checked = {name: before[name].ident for name in _handed_through(node) if name in before}
+    before, handed = frame.env.vars, _handed_through(node)
+    checked = {name: before[name].ident for name in handed if name in before} if handed else {}
     for target in node.targets:
         assign(frame, target.target, value)
     arguments = frame.session.arguments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nanlint.facts import emptiness, nested
-from nanlint.facts.apply import repair
+from nanlint.facts.apply import IDENT, repair
 from nanlint.facts.relations import first_arg, same, strip_views
 from nanlint.facts.repairs import selected
 from nanlint.facts.value import Application, Operand, Value
@@ -47,17 +47,18 @@ def subscript(frame: Frame, node: cst.Subscript) -> Value:
         return value
     if value.kind not in ("tensor", "unknown"):
         return Value(ident=frame.session.intern(("item", value.ident, *(i.ident for i in indices))))
-    if any(isinstance(e.slice, cst.Index) and isinstance(e.slice.value, cst.Ellipsis) for e in node.slice):
-        # nothing but an array takes an ellipsis
-        frame.session.tensors.add(value.ident)
+    for element in node.slice:
+        if isinstance(element.slice, cst.Index) and isinstance(element.slice.value, cst.Ellipsis):
+            # nothing but an array takes an ellipsis
+            frame.session.tensors.add(value.ident)
     return select(frame, base, indices, node)
 
 
 def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) -> Value:
     """`x[...]` of a tensor: a boolean index may select nothing, and selecting by one repairs what it leaves out."""
     value = base.value
-    key = ("index", value.ident, *(i.ident for i in indices))
-    masks = [i for i in indices if emptiness.is_mask(i)]
+    key = ("index", value.ident, *map(IDENT, indices))
+    masks = list(filter(emptiness.is_mask, indices))
     element = {"element": indices[0]} if len(indices) == 1 and indices[0].number is not None else {}
     whole = frame.session.intern(("slice", 0, 0, 0))
     # `x[:, None]` holds all that `x` does

@@ -31,6 +31,7 @@ LIMITING = frozenset(
 )  # fmt: skip
 CHANGES = frozenset({"clamp_", "clip_", "copy_", "renorm_", "clamp_min_", "clamp_max_"})
 SCALES = frozenset({"mul_", "div_", "multiply_", "divide_"})
+STEPPING = ("backward", ".step(", "training_step", "optimizer_step")
 UPDATES = frozenset({"add_", "sub_", "addcmul_", "addcdiv_"})
 NAMES = (
     HOOKS
@@ -224,7 +225,10 @@ def carries_gradient(value: Value, depth: int = 5) -> bool:
         return False
     if value.op == "div" and (other := value.arg("other")) is not None and not other.is_literal:
         return False
-    return any(carries_gradient(arg, depth - 1) for arg in value.made_by.args.values())
+    for part in value.made_by.args.values():
+        if part.op == "grad" or (part.made_by is not None and carries_gradient(part, depth - 1)):
+            return True
+    return False
 
 
 def observe_store(frame: Frame, target: cst.BaseExpression, value: Value) -> None:
@@ -262,7 +266,8 @@ def trains(frame: Frame) -> bool:
 
 @lru_cache(maxsize=256)
 def _mentions_training(unit: Definition | ClassEntry) -> bool:
-    return re.search(r"backward|\.step\(|training_step|optimizer_step", unit.code) is not None
+    code = unit.code
+    return any(word in code for word in STEPPING)
 
 
 def observe_if(frame: Frame, node: cst.If, yes: Env | None, no: Env | None) -> None:

@@ -125,6 +125,8 @@ class Training(Entity):
 
     def pressing(self) -> str:
         """What makes clipping pressing here, in words; empty when nothing in view does."""
+        if self.session.wordless:
+            return ""
         for loop in self.loops:
             for event in loop.words("backward", "scale"):
                 for value in (event.receiver, event.first):

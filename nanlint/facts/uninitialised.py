@@ -33,6 +33,8 @@ WHOLE = frozenset(
     _parameters init_weights _init_weights""".split()
 )
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
+# the kinds of nodes that may write into an attribute
+WRITING = (ast.Call, ast.Assign, ast.AugAssign, ast.Expr, ast.List, ast.Tuple, ast.For, ast.Constant)
 MADE_EMPTY = pattern(r"\.(\w+)\s*=\s*[\w.]*Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
 
 
@@ -151,14 +153,18 @@ def parameters(text: str) -> Mapping[int, str]:
     tree = tree_of(text)
     found: dict[int, str] = {}
     for made in ast.walk(tree) if tree is not None else ():
-        if not isinstance(made, ast.ClassDef) or not _is_plain_module(made) or _initialises_all(made):
+        if tree is None or not isinstance(made, ast.ClassDef) or not _is_plain_module(made):
             continue
+        left: dict[int, str] = {}
         for statement in ast.walk(made):
             name = _empty_parameter(statement)
-            if name is None or tree is None or any(_writes(n, name) for n in _reached(tree, made)):
-                continue
-            assert isinstance(statement, ast.Assign)
-            found[statement.value.lineno] = name
+            if name is not None:
+                assert isinstance(statement, ast.Assign)
+                left[statement.value.lineno] = name
+        if left and not _initialises_all(made):
+            writing = [node for node in _reached(tree, made) if isinstance(node, WRITING)]
+            written = {name for name in left.values() if any(_writes(node, name) for node in writing)}
+            found.update({row: name for row, name in left.items() if name not in written})
     return found
 
 

@@ -28,9 +28,10 @@ def is_buffer(value: Value) -> bool:
 
 def written(frame: Frame, values: Iterable[Value]) -> None:
     """Forget what the variables hold that are, or share, one of these buffers."""
-    roots = {strip_views(value).ident for value in values if is_buffer(value)}
-    if not roots:
+    buffers = list(filter(is_buffer, values))
+    if not buffers:
         return
+    roots = {strip_views(value).ident for value in buffers}
     for name, held in frame.env.vars.items():
         if held.kind == "tensor" and strip_views(held).ident in roots:
             frame.env.vars[name] = held.but(
