@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,29 +11,36 @@ if TYPE_CHECKING:
     from nanlint.rule import Rule
     from nanlint.source import Source
 
+# between the letters of a word
+APART = dict.fromkeys(map(ord, "0123456789_"), " ")
+
 
 def mentioned(rules: Iterable[Rule], source: Source) -> list[Rule]:
     """The rules that have something to do with what the code speaks of, whatever its docstrings and comments do."""
+    beginnings = {letters[:3] for letters in source.vocabulary.translate(APART).split()}
     known: dict[str, bool] = {}
-    return [rule for rule in rules if not rule.mentions or _is_mentioned(rule.mentions, source, known)]
+    return [rule for rule in rules if not rule.mentions or _is_mentioned(rule.mentions, source, beginnings, known)]
 
 
-def _is_mentioned(mentions: Iterable[str], source: Source, known: dict[str, bool]) -> bool:
+def _is_mentioned(mentions: Iterable[str], source: Source, beginnings: Set[str], known: dict[str, bool]) -> bool:
     """Some of these texts stands in the code; what is known of them is kept for the next rule."""
     for text in mentions:
         stands = known.get(text)
         if stands is None:
-            stands = known[text] = _part(text) in source.vocabulary and _stands(text, source.bare)
+            part, beginning = _parts(text)
+            may_stand = not beginning or beginning in beginnings
+            stands = known[text] = may_stand and part in source.vocabulary and _stands(text, source.bare)
         if stands:
             return True
     return False
 
 
 @cache
-def _part(text: str) -> str:
-    """What of a text stands within a word, so that it is looked for among the words of a file first."""
+def _parts(text: str) -> tuple[str, str]:
+    """What of a text stands within a word, and the letters that a part of one begins with then, if it has as many."""
     found = re.search(r"\w+", text)
-    return found[0] if found is not None else ""
+    part = found[0] if found is not None else ""
+    return part, part[:3] if part[:3].isalpha() and len(part) > 2 else ""
 
 
 def _stands(text: str, code: str) -> bool:

@@ -8,23 +8,24 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nanlint.ops import LINES
+from nanlint.patterns import pattern
 from nanlint.slotted import Data
 from nanlint.source.lex import words_of
 
 if TYPE_CHECKING:
     from nanlint.source.index import Index
 
-IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|(?:\\\n|[^\n;])*)", re.MULTILINE)
+IMPORT = pattern(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|(?:\\\n|[^\n;])*)", re.MULTILINE)
 # where what comes out of a name is used: called, but for a method of its own, or taken out of a module
-CALL = re.compile(r"\s*\(")
-EMPTY_CALL = re.compile(r"\s*\(\s*\)")
+CALL = pattern(r"\s*\(")
+EMPTY_CALL = pattern(r"\s*\(\s*\)")
 # what is defined for every tensor: even powers, and divisions by a plain number
-EVEN = re.compile(r"\s*\((?:[^(),]*,)?\s*\d*[02468](?:\.0*)?\s*\)")
-BY_NUMBER = re.compile(r"\s*\(\s*(?:math\.\w+|len|int|float)\(|\s*\(\s*[1-9][\d.]*\s*\)")
+EVEN = pattern(r"\s*\((?:[^(),]*,)?\s*\d*[02468](?:\.0*)?\s*\)")
+BY_NUMBER = pattern(r"\s*\(\s*(?:math\.\w+|len|int|float)\(|\s*\(\s*[1-9][\d.]*\s*\)")
 HARMLESS = {"pow": EVEN, "pow_": EVEN, "div": BY_NUMBER, "div_": BY_NUMBER}
 OWN = ("def ", "self.", "super().")
-DOTTED = re.compile(r"(?:\w+\.)+\Z")
-RENAMED = re.compile(r"= *(\w+)[\w.]* *$", re.MULTILINE)
+DOTTED = pattern(r"(?:\w+\.)+\Z")
+RENAMED = pattern(r"= *(\w+)[\w.]* *$", re.MULTILINE)
 MODULES = frozenset({"torch", "numpy"})
 
 

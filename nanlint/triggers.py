@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,15 @@ from nanlint.arithmetic import (
 from nanlint.naming import IMPORT, has_word, naming
 from nanlint.ops import LOSSES, ops_on_complex
 from nanlint.ops.names import NAMESPACES, is_absent
+from nanlint.patterns import pattern
 from nanlint.signs import SITES
+from nanlint.slotted import Data
 
 if TYPE_CHECKING:
     from nanlint.source import Source
     from nanlint.source.index import Index
 
-# a test of code, and words of which it must have one besides; none where it need not
-Test = tuple[frozenset[str], Callable[[str], object]]
+Test = Callable[[str], object]
 
 ANY: frozenset[str] = frozenset()
 # these are no hazard by themselves: what makes them one (a log, an exp, a division) is a trigger of its own
@@ -44,8 +45,8 @@ MASKABLE = frozenset({"softmax", "log_softmax", "logsumexp"})
 MASKS = ("masked_fill", "finfo", "_mask")
 # scores and a mask that are added where they are used
 MASK_ADDED = (
-    re.compile(r"softmax\((?:\w+=)?\w+ ?\+ ?\w+[,)]"),
-    re.compile(r"\(\w+ ?\+ ?\w+\)\.(?:log_)?softmax\("),
+    pattern(r"softmax\((?:\w+=)?\w+ ?\+ ?\w+[,)]"),
+    pattern(r"\(\w+ ?\+ ?\w+\)\.(?:log_)?softmax\("),
 )
 # hazards in half precision alone, or with an eps of 0, which have signs of their own
 IN_HALF = frozenset(
@@ -54,31 +55,46 @@ IN_HALF = frozenset(
     cosine_similarity layer_norm batch_norm group_norm rms_norm gaussian_nll_loss""".split()
 )
 LOOPS = frozenset(("for", "while"))
-MULTIPLIED = re.compile(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
+MULTIPLIED = pattern(r"[\w)\]]\s*\*=?(?!\*)|\bmul(?:tiply)?_?\(")
 # a criterion with class weights, which methods call by a name of their own
-WEIGHTED = re.compile(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
+WEIGHTED = pattern(r"Loss\((?:(?<=CrossEntropyLoss\()|(?<=NLLLoss\())[^)]*weight")
 # criteria that are a hazard by what goes in or how they are made, and how methods call them
 JUDGED_LOSSES = ("multilabel_soft_margin_loss", "soft_margin_loss", "ctc_loss")
 CRITERIA = ("CrossEntropyLoss(", "SoftMarginLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
-CRITERION = re.compile(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
+CRITERION = pattern(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
+PARAMETER = pattern("Parameter")
 STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
 # the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
-BEGINNING = re.compile(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
-WITHIN_WORD = re.compile(r"[\w\[\]{}-]+")
-IMPORTED = re.compile(r"(?:^|[,(])\s*(\w+)")
-FROM_TORCH = re.compile(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
+BEGINNING = pattern(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
+WITHIN_WORD = pattern(r"[\w\[\]{}-]+")
+IMPORTED = pattern(r"(?:^|[,(])\s*(\w+)")
+FROM_TORCH = pattern(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
+
+
+class _Pattern(Data):
+    """A pattern of code, the letters of a word that it begins with, whether it lies within a word."""
+
+    expression: re.Pattern[str]
+    beginning: str
+    within_word: bool
+
+    def is_in(self, source: Source) -> bool:
+        """It is found in the file; the words of a file are fewer than its text, and are looked through first."""
+        if self.beginning not in source.vocabulary:
+            return False
+        return self.expression.search(source.vocabulary if self.within_word else source.bare) is not None
 
 
 @cache
-def _search(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    return re.compile(pattern, re.MULTILINE).search
+def _sites() -> tuple[tuple[str, Set[str], tuple[_Pattern, ...]], ...]:
+    return tuple((site, frozenset(words.split()), tuple(map(_pattern, patterns))) for site, words, patterns in SITES)
 
 
-@cache
-def _beginning(pattern: str) -> str:
-    """What a word has in it where the pattern is found; empty where that is not plain."""
-    found = BEGINNING.match(pattern)
-    return found[1] if found is not None else ""
+def _pattern(text: str) -> _Pattern:
+    begins = BEGINNING.match(text)
+    return _Pattern(
+        pattern(text, re.MULTILINE), begins[1] if begins is not None else "", WITHIN_WORD.fullmatch(text) is not None
+    )
 
 
 def _masks(source: Source) -> bool:
@@ -96,13 +112,17 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     if "complex-backward" in listened:
         quiet -= (IN_HALF | MASKABLE) & (LOSSES | ops_on_complex("raises", "mangles"))
     speaks = naming(listened - quiet, index)
-    tests = [(there, test) for words, test in _tests(listened, source) if (there := words & source.words) or not words]
+    tests = [
+        (there, these) for words, these in _tests(listened, source) if (there := words & source.words) or not words
+    ]
 
     def shows(code: str) -> bool:
         if "import " in code and "def " not in code:
             # what the module imports is no use of it
             code = IMPORT.sub("", code)
-        return speaks(code) or any((not words or has_word(code, words)) and test(code) for words, test in tests)
+        return speaks(code) or any(
+            (not words or has_word(code, words)) and any(test(code) for test in these) for words, these in tests
+        )
 
     aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
     if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
@@ -126,13 +146,20 @@ def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
     return test
 
 
-def _tests(listened: frozenset[str], source: Source) -> Iterator[Test]:
-    """How code shows that it holds one of these ops without naming it."""
-    for site, words, patterns in SITES:
+def _tests(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Sequence[Test]]]:
+    """How code shows that it holds one of these ops without naming it: words, of which it has one, and tests."""
+    for site, words, patterns in _sites():
         if site in listened:
             # most patterns are found nowhere in a file; where a word has to stand beside, it is looked for first
-            there = patterns if words else [p for p in patterns if _is_in(p, source)]
-            yield from ((frozenset(words.split()), _search(pattern)) for pattern in there)
+            there = patterns if words else [each for each in patterns if each.is_in(source)]
+            if there:
+                yield words, [each.expression.search for each in there]
+    for words, test in _computed(listened, source):
+        yield words, [test]
+
+
+def _computed(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Test]]:
+    """How code shows what it computes with operators, or by what is made elsewhere in the file."""
     text = source.text
     if "loop-growth" in listened:
         yield LOOPS, grows
@@ -154,17 +181,9 @@ def _tests(listened: frozenset[str], source: Source) -> Iterator[Test]:
     if weighted or ("kl_div" in listened and "KLDivLoss" in text):
         yield frozenset(("self",)), bool
     if "uninitialised-parameter" in listened and (unfilled := _left_as_made(text)):
-        yield unfilled, _search("Parameter")
+        yield unfilled, PARAMETER.search
     if "mul" in listened and not INFINITE.isdisjoint(source.words):
         yield infinite(source.bare_rows), MULTIPLIED.search
-
-
-def _is_in(pattern: str, source: Source) -> bool:
-    """The pattern is found in the file; what lies within a word is looked for in its words alone, which are fewer."""
-    within_word = WITHIN_WORD.fullmatch(pattern) is not None
-    if _beginning(pattern) not in source.vocabulary:
-        return False
-    return _search(pattern)(source.vocabulary if within_word else source.bare) is not None
 
 
 def _steps(code: str) -> bool:

@@ -23,7 +23,7 @@ TOKEN = pattern(
     re.DOTALL,
 )
 # comments and strings; the first characters stand in front, so that text is searched for them alone, which is fast
-PROSE = pattern(rf"\#[^\n]*|{STRING}", re.DOTALL)
+PROSE = pattern(rf"(\#[^\n]*|{STRING})", re.DOTALL)
 # `float("inf")` and `float("nan")` are code
 NON_FINITE = pattern(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
 APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
@@ -40,20 +40,19 @@ MAX_CHAIN = 1000
 
 def without_prose(text: str) -> str:
     """The text, in its rows, without comments and what stands in strings, infinities, nan and formatted calls apart."""
-    return PROSE.sub(_bare, text)
+    parts = PROSE.split(text)
+    for at in range(1, len(parts), 2):
+        prose = parts[at]
+        parts[at] = "" if prose[0] == "#" else _bare(prose, parts[at - 1])
+    return "".join(parts)
 
 
-def _bare(prose: re.Match[str]) -> str:
-    found = prose[0]
-    if found[0] == "#":
-        return ""
-    if len(found) < 12 and NON_FINITE.fullmatch(found):
-        return found
-    start = prose.start()
-    before = prose.string[max(start - 3, 0) : start]
-    calls = FORMATTED_CALL.findall(found) if before[-1:] in _PREFIXES and FORMATTED.search(before) else ()
+def _bare(string: str, before: str) -> str:
+    if len(string) < 12 and NON_FINITE.fullmatch(string):
+        return string
+    calls = FORMATTED_CALL.findall(string) if before[-1:] in _PREFIXES and FORMATTED.search(before[-3:]) else ()
     bare = " ".join(["''", *(call.replace("\n", " ") for call in calls)]) if calls else "''"
-    return bare + "\n" * found.count("\n") if "\n" in found else bare
+    return bare + "\n" * string.count("\n") if "\n" in string else bare
 
 
 _PREFIXES = frozenset("fFrR")
