@@ -117,6 +117,7 @@ class Project:
         self._checked: Source | None = None
         self._found: dict[tuple[str, str], Source | None] = {}
         self._roots: dict[str, list[str]] = {}
+        self._folders: dict[Source, str] = {}
 
     def open(self, data: bytes, path: str, parsed: Parsed | None = None) -> Source:
         """The file that is checked, with its index where it has been imported before; see `nanlint.source.Modules`."""
@@ -134,7 +135,10 @@ class Project:
 
     def find(self, name: str, asker: Source) -> Source | None:
         """The file of the module that `asker` calls by that dotted name; see `nanlint.source.Modules`."""
-        key = (os.path.dirname(os.path.abspath(asker.path)), name)
+        folder = self._folders.get(asker)
+        if folder is None:
+            folder = self._folders[asker] = os.path.dirname(os.path.abspath(asker.path))
+        key = (folder, name)
         if key not in self._found:
             self._found[key] = self._find(*key)
         return self._found[key]
@@ -147,6 +151,7 @@ class Project:
                 _shelf.put(self._path, _Held(self._checked, len(self._checked.data)))
         self._checked = None
         self._found.clear()
+        self._folders.clear()
         _shelf.shorten()
         _grown.shorten(MAX_GROWN_BYTES // 2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts import autocast, constraints, higher_order, repairs, setters, training_loops
@@ -166,7 +165,7 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
     others = "\n".join(
         method.definition.text for name, method in owner.methods.items() if name != "__init__" and method.definition
     )
-    changed = set(re.findall(r"\bself\.(\w+)(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)", others))
+    changed = set(setters.assigning(r"\w+").findall(others))
     for name, value in instance.attrs.items():
         if value.kind == "none" or (value.kind == "number" and value.dtype == "bool"):
             instance.attrs[name] = Value(ident=session.fresh())

@@ -29,6 +29,12 @@ class _Record(dict[str, Value]):
         super().__setitem__(name, value)
 
 
+def assigning(name: str) -> re.Pattern[str]:
+    """What finds the assignments to attributes of `self` whose names match; its one group is the name."""
+    # text is searched for the characters in front alone, which is fast
+    return re.compile(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)")
+
+
 def given(session: Session, ident: int) -> tuple[Value, ...]:
     """The values that other methods than `__init__` assign to the attribute with that value number.
 
@@ -42,7 +48,7 @@ def given(session: Session, ident: int) -> tuple[Value, ...]:
 
 
 def _given(session: Session, owner: ClassRef, name: str) -> tuple[Value, ...]:
-    assigns = re.compile(rf"\bself\.{name}(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)")
+    assigns = assigning(name)
     setters = [
         method for method in owner.methods.values()
         if method.name != "__init__" and method.definition is not None and assigns.search(method.definition.text)
