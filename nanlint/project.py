@@ -16,7 +16,7 @@ FOREIGN_FOLDERS = ("site-packages", "dist-packages")
 MAX_BYTES = 400_000
 MAX_HELD_BYTES = 4_000_000
 # a tree takes about 60 times the bytes of its file
-MAX_GROWN_BYTES = 600_000
+MAX_GROWN_BYTES = 400_000
 
 
 class _Held(Entity):

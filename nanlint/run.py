@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BYTES_WORTH_A_PROCESS = 400_000
 # All that a check makes is freed when it is over but for a few dozen objects, which the collector need not look for
 # after each file: a syntax tree that is kept for the next check is this many.
-OBJECTS_BEFORE_COLLECTION = 100_000
+OBJECTS_BEFORE_COLLECTION = 50_000
 
 Fixing = Literal["no", "offer", "safe", "unsafe"]
 """What is done about findings: nothing, their fixes are looked for, or made, the unsafe ones too."""
