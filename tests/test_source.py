@@ -77,6 +77,12 @@ def test_star_imports() -> None:
     assert source("from torch import *\nfrom . import *\nfrom .a import *").index.star_imports == ("torch", ".", ".a")
 
 
+def test_a_name_is_one_import_where_nothing_else_binds_it() -> None:
+    text = "import a\nimport a.b\nfrom x import c, d, e, f\ntry:\n    from y import c\nexcept E:\n    d = 1\ndef e(): ...\n"
+    index = source(text).index
+    assert [name for name in "abcdefg" if index.is_one_import(name)] == ["a", "f"]
+
+
 CLASSES = """\
 @d
 class A(nn.Module, Generic[T], metaclass=M):
