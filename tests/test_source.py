@@ -78,7 +78,8 @@ def test_star_imports() -> None:
 
 
 def test_a_name_is_one_import_where_nothing_else_binds_it() -> None:
-    text = "import a\nimport a.b\nfrom x import c, d, e, f\ntry:\n    from y import c\nexcept E:\n    d = 1\ndef e(): 0\n"
+    tried = "try:\n    from y import c\nexcept E:\n    d = 1\n"
+    text = f"import a\nimport a.b\nfrom x import c, d, e, f\n{tried}def e(): ...\n"
     index = source(text).index
     assert [name for name in "abcdefg" if index.is_one_import(name)] == ["a", "f"]
 
