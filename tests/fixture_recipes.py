@@ -88,7 +88,6 @@ NOT_RUN = listed(
         missing_gradient_clipping/cases.py: plain_optimizer_of_the_project Manual.training_step
         missing_gradient_clipping/hooked_to_look.py: train
         missing_gradient_clipping/recurrent.py: train
-        missing_gradient_clipping/test_of_a_model.py: stepped
         missing_gradient_clipping/reinforcement.py: train
         nan_replaced/cases.py: cause_in_view
     """,

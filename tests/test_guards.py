@@ -11,7 +11,10 @@ import pytest
 import unguarded
 from conftest import ROOT, Check
 
+from nanlint.facts.guarded import narrowed
+from nanlint.facts.value import Value
 from nanlint.finding import Confidence
+from nanlint.interval import Interval, exactly
 
 FILES = sorted((ROOT / "fixtures" / "guards").glob("*.py"))
 
@@ -53,3 +56,26 @@ def test_a_case_that_shows_nothing_is_seen(check: Check) -> None:
         for name, case in cases.items()
     }
     assert flagged == {"f": True, "g": False}
+
+
+def test_none_does_not_pass_a_comparison_with_a_number() -> None:
+    either = Value("unknown", alternatives=(Value("none", const=None), Value("number", exactly(3.0))))
+    behind = narrowed(either, Interval(0.0, lo_open=True))
+    assert [(each.kind, each.range) for each in behind.alternatives] == [("number", exactly(3.0))]
+
+
+def test_steps_in_code_that_pytest_runs_want_no_clipping(check: Check) -> None:
+    text = """
+import torch
+
+def train(model, optimizer, batches):
+    for batch in batches:
+        optimizer.zero_grad()
+        model(batch).mean().backward()
+        optimizer.step()
+"""
+    told = {path: check(text, path).findings for path in ("model.py", "contest.py", "test_model.py", "model_test.py")}
+    assert {path: [f.confidence for f in found if f.code == "NAN601"] for path, found in told.items()} == {
+        "model.py": [Confidence.LIKELY], "contest.py": [Confidence.LIKELY],
+        "test_model.py": [Confidence.POSSIBLE], "model_test.py": [Confidence.POSSIBLE],
+    }  # fmt: skip

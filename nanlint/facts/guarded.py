@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nanlint.interval import Interval
 
 POSSIBLE = Confidence.POSSIBLE
+COMPARED = frozenset({"tensor", "number", "unknown"})
 # they give infinities, but no nan
 OVERFLOWING = frozenset({"exp", "exp2", "expm1", "sinh", "cosh"})
 
@@ -50,7 +51,8 @@ def without_nan(env: Env, value: Value) -> Value:
 def narrowed(value: Value, learned: Interval) -> Value:
     """The value, restricted by what a guard has taught."""
     if value.range is None:
-        branches = tuple([narrowed(each, learned) for each in value.alternatives]) if value.alternatives else ()
+        # no None is compared with a number
+        branches = tuple([narrowed(each, learned) for each in value.alternatives if each.kind in COMPARED])
         return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY), alternatives=branches)
     was = value.range
     met = was.meet(learned)

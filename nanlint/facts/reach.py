@@ -55,7 +55,7 @@ def reached(op: Op, inputs: list[Value], range_: Interval | None) -> Confidence:
         if near and ((op.name in LOGARITHMS and ranges[0].hi_open) or (scaled and 0 in range_)):
             # by underflow alone, or of what is next to it
             return POSSIBLE
-    if op.name == "sub" and inputs[0].number is not None and is_square(inputs[1]):
+    if op.name == "sub" and len(inputs) > 1 and inputs[0].number is not None and is_square(inputs[1]):
         # `1 - r * r`: how far that gets below zero is up to `r`
         rooted = first_arg(inputs[1])
         if rooted is not None and rooted.reach is POSSIBLE:
