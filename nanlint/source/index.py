@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from nanlint.finding import Position
+from nanlint.lazily import cached_property
 from nanlint.slotted import Entity, made_by
 from nanlint.source.errors import SourceError
 from nanlint.source.tree import Tree, masked
@@ -167,11 +167,7 @@ class Definition(_Unit):
 
         Raises SourceError if libcst cannot read it.
         """
-        from nanlint.source import nodes as cst
-
-        node = self._parsed[1]
-        assert isinstance(node, (cst.FunctionDef, cst.Module))
-        return node
+        return cast("cst.FunctionDef | cst.Module", self._parsed[1])
 
     @cached_property
     def _parsed(self) -> tuple[Lowered | Converted, cst.Node]:
@@ -199,11 +195,7 @@ class ClassEntry(_Unit):
     @property
     def node(self) -> cst.ClassDef:
         """The class with `pass` for each method and nested class. Raises SourceError if libcst cannot read it."""
-        from nanlint.source import nodes as cst
-
-        node = self._parsed[1]
-        assert isinstance(node, cst.ClassDef)
-        return node
+        return cast("cst.ClassDef", self._parsed[1])
 
     def _is_this(self, node: cst.Node) -> bool:
         from nanlint.source import nodes as cst

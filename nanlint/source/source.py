@@ -6,11 +6,11 @@ import codecs
 import os
 import tokenize
 from bisect import bisect_right
-from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Position
+from nanlint.lazily import cached_property
 from nanlint.patterns import pattern
 from nanlint.source import stdlib
 from nanlint.source.errors import SourceError

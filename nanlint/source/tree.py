@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Position
+from nanlint.lazily import cached_property
 from nanlint.patterns import pattern
 from nanlint.source.errors import SourceError
 from nanlint.source.lex import too_deep
