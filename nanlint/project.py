@@ -14,7 +14,7 @@ from nanlint.source import Parsed, Source, SourceError
 LookedAt = Mapping[str, "str | None"]
 FOREIGN_FOLDERS = ("site-packages", "dist-packages")
 MAX_BYTES = 400_000
-MAX_HELD_BYTES = 4_000_000
+MAX_HELD_BYTES = 2_000_000
 # a tree takes about 60 times the bytes of its file
 MAX_GROWN_BYTES = 400_000
 
