@@ -54,13 +54,8 @@ def narrowed(value: Value, learned: Interval) -> Value:
         # no None is compared with a number
         branches = tuple([narrowed(each, learned) for each in value.alternatives if each.kind in COMPARED])
         return value.but(range=learned.without_nan(), reach=min(value.reach, Confidence.LIKELY), alternatives=branches)
-    was = value.range
-    met = was.meet(learned)
-    if met.empty:
-        return value
-    if (met.lo, met.hi, met.lo_open, met.hi_open, met.hole) == (
-        value.range.lo, value.range.hi, value.range.lo_open, value.range.hi_open, value.range.hole,
-    ):  # fmt: skip
+    was, met = value.range, narrowed_range(value, learned)
+    if (met.lo, met.hi, met.lo_open, met.hi_open, met.hole) == (was.lo, was.hi, was.lo_open, was.hi_open, was.hole):
         return value
     # that it is at an infinity for sure says nothing of what is left without that
     low = met.lo == -INF and met.lo_open and not was.lo_open

@@ -260,8 +260,8 @@ def where_finite(bound: Value) -> Value:
         return one
     if bound.op == "where" and one is not None and other is not None:
         told = _told_finite(bound.arg("condition"))
-        kept = next((v for v, finite in ((one, True), (other, False)) if told and told[1] is finite), None)
-        return kept if kept is not None and same(told[0] if told else None, kept) else bound
+        kept = one if told is not None and told[1] else other
+        return kept if told is not None and same(told[0], kept) else bound
     told = _told_finite(bound.arg("mask")) if bound.op == "masked_fill" else None
     return one if one is not None and told is not None and not told[1] and same(told[0], one) else bound
 

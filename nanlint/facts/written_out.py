@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from nanlint.facts.relations import first_arg
 from nanlint.interval import Interval, exactly
+from nanlint.ops.shapes import larger, smaller
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Value
@@ -23,7 +25,8 @@ BY_NUMBER: dict[str, Callable[[float, float], float]] = {
     "add": lambda x, n: x + n, "sub": lambda x, n: x - n, "mul": lambda x, n: x * n, "div": lambda x, n: x / n,
     "pow": lambda x, n: x**n,
 }  # fmt: skip
-EXTREMES = {"amax": 1, "max": 1, "amin": -1, "min": -1}
+EXTREMES = {"amax": larger, "max": larger, "amin": smaller, "min": smaller}
+UNKNOWN = Interval(nan=True)
 ALONE: dict[str, Callable[[float], float]] = {"abs": abs, "neg": lambda x: -x, "square": lambda x: x * x}
 
 
@@ -96,20 +99,6 @@ def extreme(op: str, values: Mapping[str, Value]) -> Interval | None:
     if listed is None or listed.items is None or op not in EXTREMES or len(values) > 1:
         return None
     ranges = [leaf.range for item in listed.items for leaf in leaves(item)]
-    known = [each.without_nan() for each in ranges if each is not None and not each.empty]
-    if not known:
-        return None
-    sign = EXTREMES[op]
     # of an element that is not known, the others still bound the extreme on one side
-    near = max(
-        (sign * (each.lo if sign > 0 else each.hi), each.lo_open if sign > 0 else each.hi_open) for each in known
-    )
-    far = max(
-        (sign * (each.hi if sign > 0 else each.lo), not (each.hi_open if sign > 0 else each.lo_open)) for each in known
-    )
-    if len(known) < len(ranges):
-        far = (math.inf, True)
-    nan = any(each is None or each.nan for each in ranges)
-    if sign > 0:
-        return Interval(near[0], far[0], near[1], not far[1], nan=nan)
-    return Interval(-far[0], -near[0], not far[1], near[1], nan=nan)
+    known = [UNKNOWN if each is None or each.empty else each for each in ranges]
+    return reduce(EXTREMES[op], known) if any(each is not UNKNOWN for each in known) else None
