@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 import traceback
 import zlib
@@ -18,7 +19,7 @@ from importlib.metadata import EntryPoint, distributions
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
-from nanlint.rule import Rule, RuleError
+from nanlint.rule import Check, Rule, RuleError, check_form, origin
 
 GROUP = "nanlint.rules"
 DECLARED = "declared.txt"
@@ -60,19 +61,13 @@ def _declaration(file: Path, rule: Rule) -> str:
     return "\t".join((file.stem, _checksum(file), rule.code, rule.kind, *map(" ".join, words)))
 
 
-def _checksum(file: Path) -> str:
+def _checksum(file: str | Path) -> str:
     with open(file, "rb") as stream:
         return f"{zlib.crc32(stream.read()):08x}"
 
 
 def _stem(rule: Rule) -> str:
     return rule.name.replace("-", "_")
-
-
-def origin(rule: Rule) -> str:
-    """`file:line` of the function behind `rule`."""
-    code = rule.check.__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 @functools.cache
@@ -83,7 +78,16 @@ def _built_in() -> tuple[Rule, ...]:
 def _built_in_folder() -> Path:
     here = Path(__file__).parent
     # a stale nanlint/rules/__pycache__ alone would import as a pack, so look for rule files
-    return next((f for f in (here / "rules", here.parent / "rules") if any(f.glob("*.py"))), here / "rules")
+    return next((f for f in (here / "rules", here.parent / "rules") if _stems(f)), here / "rules")
+
+
+def _stems(folder: Path) -> list[str]:
+    """The names of the rule files in a folder, without their ending, in order; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted([name[:-3] for name in names if name.endswith(".py") and not name.startswith("_")])
 
 
 def _entry_points() -> list[EntryPoint]:
@@ -113,15 +117,15 @@ def _pack(package: str, folder: Path) -> Iterator[Rule]:
 
 
 def _rules(package: str, folder: Path) -> Iterator[Rule]:
-    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
-    if not files:
+    stems = _stems(folder)
+    if not stems:
         raise RuleError(f"{folder}: no rule in this pack (a pack is a folder of rule files)")
     declared = _declared(folder)
-    for file in files:
-        module_name = f"{package}.{file.stem}"
-        checksum, *words = declared.get(file.stem, [""])
+    for stem in stems:
+        module_name, file = f"{package}.{stem}", f"{folder}{os.sep}{stem}.py"
+        checksum, *words = declared.get(stem, [""])
         is_known = checksum != "" and checksum == _checksum(file)
-        yield _deferred(module_name, file, *words) if is_known else imported(module_name, file)
+        yield _deferred(module_name, file, stem, *words) if is_known else imported(module_name, Path(file))
 
 
 def _declared(folder: Path) -> dict[str, list[str]]:
@@ -133,19 +137,28 @@ def _declared(folder: Path) -> dict[str, list[str]]:
     return {stem: rest for stem, *rest in (line.split("\t") for line in lines)}
 
 
-def _deferred(module_name: str, file: Path, code: str, kind: str, over: str, mentions: str, at: str) -> Rule:
-    """The rule of a file that is not imported before the rule is asked."""
-    written = functools.cache(lambda: imported(module_name, file).written())
-    name = file.stem.replace("_", "-")
+def _deferred(module: str, file: str, stem: str, code: str, kind: str, over: str, mentions: str, at: str) -> Rule:
+    """The rule of a file that is not imported before the rule is asked; its form was checked when it was declared."""
+    written = functools.partial(_function, module, file)
+    name = stem.replace("_", "-")
     return Rule(code, name, frozenset(at.split()), kind, frozenset(over.split()), tuple(mentions.split()), written)
+
+
+@functools.cache
+def _function(module_name: str, file: str) -> Check:
+    return _imported(module_name, Path(file)).check
 
 
 def imported(module_name: str, file: Path) -> Rule:
     """The one rule of a rule file, which is imported. Raises RuleError."""
+    rule = _imported(module_name, file)
+    check_form(rule)
+    return rule
+
+
+def _imported(module_name: str, file: Path) -> Rule:
     try:
         module = importlib.import_module(module_name)
-    except RuleError:
-        raise
     except Exception as error:
         raise RuleError(f"{_culprit(error, file)}: {type(error).__name__}: {error}") from error
     found = [r for r in vars(module).values() if isinstance(r, Rule) and r.check.__module__ == module_name]

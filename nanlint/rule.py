@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from nanlint.slotted import Data, Entity
+from nanlint.slotted import Entity
 
 if TYPE_CHECKING:
     from nanlint.site import Report, Site
@@ -19,13 +18,6 @@ SECTIONS = ("Why is this bad?", "Bad", "Good", "Known limits")
 
 class RuleError(Exception):
     """A rule that is not well formed; the message names its file and line."""
-
-
-class Written(Data):
-    """The documentation and the function of a rule."""
-
-    doc: str
-    check: Check
 
 
 class Rule(Entity, frozen=True):
@@ -41,15 +33,18 @@ class Rule(Entity, frozen=True):
     kind: str
     over: frozenset[str]
     mentions: tuple[str, ...]
-    written: Callable[[], Written]
-
-    @property
-    def doc(self) -> str:
-        return self.written().doc
+    written: Callable[[], Check]
 
     @property
     def check(self) -> Check:
-        return self.written().check
+        return self.written()
+
+    @property
+    def doc(self) -> str:
+        """The docstring of its function."""
+        from inspect import getdoc
+
+        return getdoc(self.check) or ""
 
     @property
     def summary(self) -> str:
@@ -66,26 +61,32 @@ class Rule(Entity, frozen=True):
 def rule(code: str, *, at: str, kind: str, over: str = "", mentions: str = "") -> Callable[[Check], Rule]:
     """Make a rule of the decorated function, whose docstring is its documentation.
 
-    `at` lists canonical op names, `over` rule names and `mentions` texts, separated by blanks. Raises RuleError, with
-    the file and line, for a rule without a well-formed code, kind or docstring.
+    `at` lists canonical op names, `over` rule names and `mentions` texts, separated by blanks.
     """
 
     def make(check: Check) -> Rule:
-        place = f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}"
-        written = Written(inspect.getdoc(check) or "", check)
         name = check.__name__.replace("_", "-")
-        made = Rule(
-            code, name, frozenset(at.split()), kind, frozenset(over.split()), tuple(mentions.split()), lambda: written
+        return Rule(
+            code, name, frozenset(at.split()), kind, frozenset(over.split()), tuple(mentions.split()), lambda: check
         )
-        if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
-            raise RuleError(f"{place}: code {code!r} is not three capitals and three digits, such as NAN101")
-        if kind not in KINDS:
-            raise RuleError(f"{place}: kind {kind!r} is none of {', '.join(KINDS)}")
-        if not made.at:
-            raise RuleError(f"{place}: rule {made.name} names no op in `at`")
-        headings = made.sections
-        if missing := [s for s in SECTIONS if s not in headings]:
-            raise RuleError(f"{place}: the docstring of {made.name} lacks {', '.join('## ' + s for s in missing)}")
-        return made
 
     return make
+
+
+def origin(rule: Rule) -> str:
+    """`file:line` of the function behind `rule`."""
+    code = rule.check.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def check_form(rule: Rule) -> None:
+    """Raises RuleError, with the file and line, for a rule without a well-formed code, kind, op or docstring."""
+    if not re.fullmatch(r"[A-Z]{3}\d{3}", rule.code):
+        raise RuleError(f"{origin(rule)}: code {rule.code!r} is not three capitals and three digits, such as NAN101")
+    if rule.kind not in KINDS:
+        raise RuleError(f"{origin(rule)}: kind {rule.kind!r} is none of {', '.join(KINDS)}")
+    if not rule.at:
+        raise RuleError(f"{origin(rule)}: rule {rule.name} names no op in `at`")
+    headings = rule.sections
+    if missing := [s for s in SECTIONS if s not in headings]:
+        raise RuleError(f"{origin(rule)}: the docstring of {rule.name} lacks {', '.join('## ' + s for s in missing)}")
