@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from nanlint.config import Config
@@ -16,7 +17,7 @@ from nanlint.files import Target
 from nanlint.finding import Confidence, Failure, Finding, Position, Result, Rewritten
 from nanlint.project import LookedAt, Project, forget_trees
 from nanlint.selection import INVALID, UNUSED, Code, Named, selected, unknown
-from nanlint.slotted import Data, made_by
+from nanlint.slotted import Data
 from nanlint.source import mentions_torch
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Report(Data):
     held_back: int = 0
     notes: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    rewritten: Mapping[str, Rewritten] = made_by(default_factory=dict)
+    rewritten: Mapping[str, Rewritten] = MappingProxyType({})
 
     @property
     def status(self) -> int:

@@ -15,12 +15,11 @@ from nanlint.facts.value import Application, Operand, Reason, Value
 from nanlint.finding import Confidence
 from nanlint.interval import INF, NONZERO, Interval
 from nanlint.ops import TABLE
-from nanlint.slotted import Entity, made_by
+from nanlint.slotted import Entity
 
 if TYPE_CHECKING:
-    from nanlint.facts.frame import Place, Session
+    from nanlint.facts.frame import Frame, Place
     from nanlint.ops.op import Need
-    from nanlint.source import Definition
     from nanlint.source import nodes as cst
 
 
@@ -63,7 +62,7 @@ class Report(Entity, frozen=True):
     defect: Hashable = None
 
 
-class Site(Entity):
+class Site:
     """One application of an op.
 
     `unmet`: the needs of the op that the operands do not surely fulfil. `repaired`: where its result was later masked,
@@ -75,26 +74,26 @@ class Site(Entity):
     interpretation started. `payload`: what sites that are no op carry.
     """
 
-    op: str
-    operands: Mapping[str, Operand]
-    place: Place
-    session: Session
-    result: Value
-    calls: tuple[Place, ...] = ()
-    no_grad: bool = False
-    qualname: str = ""
-    unmet: tuple[Need, ...] = ()
-    repaired: list[Place] = made_by(default_factory=list)
-    masks: list[Value] = made_by(default_factory=list)
-    escaped: bool = False
-    guarded: bool = False
-    compared: bool = False
-    absorbed: bool = False
-    flows: bool = False
-    payload: Any = None
-    marks: frozenset[tuple[str, int]] = frozenset()
-    root: Definition | None = None
     refers_back = ("result", "masks")
+
+    def __init__(
+        self, frame: Frame, op: str, operands: Mapping[str, Operand], place: Place, result: Value, payload: Any
+    ) -> None:
+        self.op = op
+        self.operands = operands
+        self.place = place
+        self.session = frame.session
+        self.result = result
+        self.calls = frame.calls
+        self.no_grad = frame.no_grad
+        self.qualname = frame.qualname
+        self.marks = frame.env.marks
+        self.root = frame.session.root
+        self.payload = payload
+        self.unmet: tuple[Need, ...] = ()
+        self.repaired: list[Place] = []
+        self.masks: list[Value] = []
+        self.escaped = self.guarded = self.compared = self.absorbed = self.flows = False
 
     @property
     def node(self) -> cst.Node:

@@ -165,10 +165,7 @@ def _record(
     frame: Frame, op: str, operands: Mapping[str, Operand], place: Place, result: Value, payload: object = None
 ) -> Site:
     session = frame.session
-    site = Site(
-        op, operands, place, session, result, frame.calls, frame.no_grad, frame.qualname,
-        payload=payload, marks=frame.env.marks, root=session.root,
-    )  # fmt: skip
+    site = Site(frame, op, operands, place, result, payload)
     session.cyclic.append(site)
     if not session.muted and frame.is_here:
         session.sites.append(site)

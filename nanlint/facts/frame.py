@@ -10,7 +10,6 @@ from nanlint.facts.guarded import narrowed, tested
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.finding import Position
 from nanlint.interval import Interval
-from nanlint.slotted import Entity, made_by
 
 if TYPE_CHECKING:
     from nanlint.facts.autocast import Region
@@ -21,11 +20,7 @@ if TYPE_CHECKING:
 
 HANDLED = ("handled", 0)
 """The mark of what runs within a `try` whose exceptions are handled."""
-MAX_DEPTH = 2
 MAX_STEPS = 40_000
-MAX_INLINED_STEPS = 300
-MAX_INLINED_ROWS = 60
-MAX_FOLLOWED_ROWS, MAX_FOLLOWED_STEPS = 12, 200
 
 
 class GiveUp(Exception):
@@ -92,53 +87,61 @@ class Env:
         self.relations |= {(word, ident, other)}
 
 
-class Session(Entity):
+class Session:
     """One file under interpretation."""
 
-    source: Source
-    listened: frozenset[str]
-    evaluators: dict[type, Callable[..., Value]]
-    executors: dict[type, Callable[..., bool]]
-    sites: list[Site] = made_by(default_factory=list)
-    notes: list[str] = made_by(default_factory=list)
-    tensors: set[int] = made_by(default_factory=set)
-    models: set[int] = made_by(default_factory=set)
-    arguments: dict[int, str] = made_by(default_factory=dict)
-    settings: set[int] = made_by(default_factory=set)
-    read: set[int] = made_by(default_factory=set)
-    spread: set[int] = made_by(default_factory=set)
-    origins: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
-    interned: dict[Hashable, int] = made_by(default_factory=dict)
-    calls: dict[Hashable, tuple[Value, dict[str, int]]] = made_by(default_factory=dict)
-    instances: dict[Hashable, dict[str, Value]] = made_by(default_factory=dict)
-    attributes: dict[int, tuple[Any, str]] = made_by(default_factory=dict)
-    given: dict[int, tuple[Value, ...]] = made_by(default_factory=dict)
-    setters: dict[Hashable, list[tuple[str, Value]]] = made_by(default_factory=dict)
-    cyclic: list[Any] = made_by(default_factory=list)
-    classes: dict[ClassEntry, Any] = made_by(default_factory=dict)
-    modules: Modules | None = None
-    files: list[Source] = made_by(default_factory=list)
-    imports: dict[Hashable, Value | None] = made_by(default_factory=dict)
-    find_import: Callable[[Source, str], Value | None] | None = None
-    root: Definition | None = None
-    called: dict[Definition, set[tuple[int, Definition | None]]] = made_by(default_factory=dict)
-    module: Frame | None = None
-    running: set[int] = made_by(default_factory=set)
-    start_module: Callable[[], None] | None = None
-    run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
-    find_given: Callable[[int], tuple[Value, ...]] | None = None
-    find_record: Callable[[Source, str], Value | None] | None = None
-    muted: int = 0
-    wordless: bool = False
-    trains: bool = True
-    default_dtype: str | None = "float32"
-    nested: list[tuple[Any, Frame]] = made_by(default_factory=list)
-    fixed: dict[Hashable, Value] = made_by(default_factory=dict)
-    applied: dict[Application, Applied] | None = None
-    steps: int = 0
-    inlined: int = 0
-    followed: int = 0
-    counter: int = 0
+    def __init__(
+        self,
+        source: Source,
+        listened: frozenset[str],
+        evaluators: dict[type, Callable[..., Value]],
+        executors: dict[type, Callable[..., bool]],
+        modules: Modules | None,
+    ) -> None:
+        self.source = source
+        self.listened = listened
+        self.evaluators = evaluators
+        self.executors = executors
+        self.modules = modules
+        self.files = [source]
+        self.sites: list[Site] = []
+        self.notes: list[str] = []
+        self.tensors: set[int] = set()
+        self.models: set[int] = set()
+        self.arguments: dict[int, str] = {}
+        self.settings: set[int] = set()
+        self.read: set[int] = set()
+        self.spread: set[int] = set()
+        self.origins: dict[int, tuple[Value, ...]] = {}
+        self.interned: dict[Hashable, int] = {}
+        self.calls: dict[Hashable, tuple[Value, dict[str, int]]] = {}
+        self.instances: dict[Hashable, dict[str, Value]] = {}
+        self.attributes: dict[int, tuple[Any, str]] = {}
+        self.given: dict[int, tuple[Value, ...]] = {}
+        self.setters: dict[Hashable, list[tuple[str, Value]]] = {}
+        self.cyclic: list[Any] = []
+        self.classes: dict[ClassEntry, Any] = {}
+        self.imports: dict[Hashable, Value | None] = {}
+        self.find_import: Callable[[Source, str], Value | None] | None = None
+        self.root: Definition | None = None
+        self.called: dict[Definition, set[tuple[int, Definition | None]]] = {}
+        self.module: Frame | None = None
+        self.running: set[int] = set()
+        self.start_module: Callable[[], None] | None = None
+        self.run_class: Callable[[Any, ClassEntry], dict[str, Value]] | None = None
+        self.find_given: Callable[[int], tuple[Value, ...]] | None = None
+        self.find_record: Callable[[Source, str], Value | None] | None = None
+        self.muted = 0
+        self.wordless = False
+        self.trains = True
+        self.default_dtype: str | None = "float32"
+        self.nested: list[tuple[Any, Frame]] = []
+        self.fixed: dict[Hashable, Value] = {}
+        self.applied: dict[Application, Applied] | None = None
+        self.steps = 0
+        self.inlined = 0
+        self.followed = 0
+        self.counter = 0
 
     def fresh(self) -> int:
         """A value number that no other value has."""
@@ -187,8 +190,7 @@ class Session(Entity):
         for made in self.cyclic:
             for name in made.refers_back:
                 setattr(made, name, None)
-        for name in type(self).fields:
-            delattr(self, name)
+        self.__dict__.clear()
 
     @property
     def sharing(self) -> Hashable:
@@ -214,35 +216,49 @@ class Session(Entity):
         return place.unit.span(place.node)
 
 
-class Loop(Entity):
+class Loop:
     """A loop being run: what `break` and `continue` carry out of its body."""
 
-    node: cst.Node
-    broken: list[Env] = made_by(default_factory=list)
-    continued: list[Env] = made_by(default_factory=list)
+    def __init__(self, node: cst.Node) -> None:
+        self.node = node
+        self.broken: list[Env] = []
+        self.continued: list[Env] = []
 
 
-class Frame(Entity):
+class Frame:
     """One running definition.
 
     `unit` holds the nodes that run here; `calls` are the places of the calls that led here from the definition
     where the interpretation started (empty there: its sites are evaluated with what its own signature says).
     """
 
-    session: Session
-    unit: Definition | ClassEntry
-    env: Env
-    outer: Frame | None = None
-    calls: tuple[Place, ...] = ()
-    owner: Any = None
-    no_grad: bool = False
-    autocast: Region | None = None
-    returns: list[Value] = made_by(default_factory=list)
-    loops: list[Loop] = made_by(default_factory=list)
-    events: list[Event] = made_by(default_factory=list)
-    arms: list[tuple[cst.Node, bool]] = made_by(default_factory=list)
-    globals: set[str] = made_by(default_factory=set)
-    qualname: str = ""
+    def __init__(
+        self,
+        session: Session,
+        unit: Definition | ClassEntry,
+        env: Env,
+        outer: Frame | None = None,
+        calls: tuple[Place, ...] = (),
+        owner: Any = None,
+        no_grad: bool = False,
+        autocast: Region | None = None,
+        *,
+        qualname: str = "",
+    ) -> None:
+        self.session = session
+        self.unit = unit
+        self.env = env
+        self.outer = outer
+        self.calls = calls
+        self.owner = owner
+        self.no_grad = no_grad
+        self.autocast = autocast
+        self.qualname = qualname
+        self.returns: list[Value] = []
+        self.loops: list[Loop] = []
+        self.events: list[Event] = []
+        self.arms: list[tuple[cst.Node, bool]] = []
+        self.globals: set[str] = set()
 
     def place(self, node: cst.Node) -> Place:
         return Place(self.unit, node)

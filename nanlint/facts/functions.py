@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nanlint.facts import assumed, autocast
 from nanlint.facts.apply import escape
 from nanlint.facts.fixed import made_from
-from nanlint.facts.frame import (
-    MAX_DEPTH,
-    MAX_FOLLOWED_ROWS,
-    MAX_FOLLOWED_STEPS,
-    MAX_INLINED_ROWS,
-    MAX_INLINED_STEPS,
-    Env,
-    Frame,
-    Session,
-)
+from nanlint.facts.frame import Env, Frame, Session
 from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.joined import join
 from nanlint.facts.memo import signature, transplant
@@ -27,12 +19,15 @@ from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
 from nanlint.patterns import pattern
-from nanlint.slotted import Entity, made_by
+from nanlint.slotted import Entity
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
+MAX_DEPTH = 2
+MAX_INLINED_ROWS, MAX_INLINED_STEPS = 60, 300
+MAX_FOLLOWED_ROWS, MAX_FOLLOWED_STEPS = 12, 200
 NO_TENSOR = pattern(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 
 
@@ -47,7 +42,7 @@ class FunctionRef(Entity):
     owner: ClassRef | None = None
     bound: Value | None = None
     given: tuple[Operand, ...] = ()
-    given_by_name: Mapping[str, Operand] = made_by(default_factory=dict)
+    given_by_name: Mapping[str, Operand] = MappingProxyType({})
     refers_back = ("closure",)
 
     @property
@@ -103,22 +98,23 @@ class FunctionRef(Entity):
         return FunctionRef(self.definition, self.inner, self.name, self.unit, self.closure, self.owner, receiver)
 
 
-class ClassRef(Entity):
+class ClassRef:
     """A class of the file, or of another one of the project."""
 
-    name: str
-    qualname: str
-    find_bases: Callable[[], list[ClassRef | str]] | None = None
-    known_bases: list[ClassRef | str] = made_by(default_factory=list)
-    imported: list[str] = made_by(default_factory=list)
-    methods: dict[str, FunctionRef] = made_by(default_factory=dict)
-    found: dict[str, Value] = made_by(default_factory=dict)
-    run_body: Callable[[], dict[str, Value]] | None = None
-    entry: ClassEntry | None = None
-    text: str = ""
-    constraints: Mapping[str, Interval] | None = None
-    relates_parameters: bool = False
     refers_back = ("methods", "find_bases", "run_body")
+
+    def __init__(self, name: str, qualname: str, entry: ClassEntry | None = None) -> None:
+        self.name = name
+        self.qualname = qualname
+        self.entry = entry
+        self.find_bases: Callable[[], list[ClassRef | str]] | None = None
+        self.known_bases: list[ClassRef | str] = []
+        self.imported: list[str] = []
+        self.methods: dict[str, FunctionRef] = {}
+        self.found: dict[str, Value] = {}
+        self.run_body: Callable[[], dict[str, Value]] | None = None
+        self.constraints: Mapping[str, Interval] | None = None
+        self.relates_parameters = False
 
     @property
     def bases(self) -> list[ClassRef | str]:
@@ -173,13 +169,15 @@ class ClassRef(Entity):
         return any(a.startswith("torch.nn.") or a.endswith("Module") for a in self.ancestors)
 
 
-class Instance(Entity):
+class Instance:
     """An object of a class of the file. Its `__init__` runs when first an attribute is asked for."""
 
-    cls: ClassRef
-    held: dict[str, Value] = made_by(default_factory=dict)
-    pending: Callable[[], object] | None = None
     refers_back = ("pending",)
+
+    def __init__(self, cls: ClassRef, held: dict[str, Value] | None = None) -> None:
+        self.cls = cls
+        self.held = held if held is not None else {}
+        self.pending: Callable[[], object] | None = None
 
     @property
     def attrs(self) -> dict[str, Value]:

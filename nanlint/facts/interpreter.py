@@ -34,7 +34,7 @@ assert higher_order.TABLE
 
 def new_session(source: Source, listened: frozenset[str], modules: Modules | None = None) -> Session:
     """The state for one file. `listened`: the ops whose sites the rules want to see."""
-    session = Session(source, listened, EVALUATORS, EXECUTORS, modules=modules, files=[source])
+    session = Session(source, listened, EVALUATORS, EXECUTORS, modules)
     session.trains = any(word in source.text for word in ("backward", "step", "Trainer"))
     session.default_dtype = default_dtype(source.text)
     session.start_module = lambda: run_module(session)

@@ -10,13 +10,12 @@ from nanlint.facts.clipping import CLIP_ARGUMENTS, is_switched_on
 from nanlint.facts.relations import ancestry
 from nanlint.facts.training import Event
 from nanlint.patterns import pattern
-from nanlint.slotted import Entity, made_by
+from nanlint.slotted import Entity
 from nanlint.source import nodes as cst
 from nanlint.source.nodes import is_alike
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame, Place, Session
-    from nanlint.facts.functions import ClassRef
 
 NETS = pattern(
     r"\b(?P<call>(?P<head>\w+(?:\.\w+)*)\.(?:(?P<rnn>LSTM|GRU|RNN|LSTMCell|GRUCell|RNNCell)|Transformer\w*|MultiheadAttention|"
@@ -72,17 +71,18 @@ class Loop(Entity):
         return step.place
 
 
-class Training(Entity):
+class Training:
     """What a definition does of training; the payload of a "training-step" site."""
 
-    session: Session
-    name: str
-    owner: ClassRef | None
-    place: Place
-    events: list[Event]
-    in_module: bool = False
-    loops: list[Loop] = made_by(default_factory=list)
-    found: list[Training] = made_by(default_factory=list)
+    def __init__(self, frame: Frame, name: str, place: Place, events: list[Event], in_module: bool) -> None:
+        self.session = frame.session
+        self.owner = frame.owner
+        self.name = name
+        self.place = place
+        self.events = events
+        self.in_module = in_module
+        self.loops: list[Loop] = []
+        self.found: list[Training] = []
 
     def words(self, *words: str) -> list[Event]:
         return [e for e in self.events if e.word in words]
@@ -197,7 +197,7 @@ def close(frame: Frame, node: cst.Node) -> None:
     in_module = isinstance(node, cst.Module)
     place = frame.place(node.name if isinstance(node, cst.FunctionDef) else node)
     name = node.name.value if isinstance(node, cst.FunctionDef) else frame.qualname
-    training = Training(frame.session, name, frame.owner, place, events, in_module)
+    training = Training(frame, name, place, events, in_module)
     training.loops = list(_loops(training, frame.events))
     record(frame, "training-step", {}, place.node, frame.unknown(), training)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from nanlint.facts.frame import Applied
 from nanlint.facts.relations import is_square
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.ops import TABLE
-from nanlint.slotted import Data, made_by
+from nanlint.slotted import Data
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.MatMult: "matmul",
@@ -38,7 +39,7 @@ Operands = Mapping[Application, Applied]
 class Match(Data):
     """What the names of a pattern stand for, and the applications that it takes the place of."""
 
-    names: Mapping[str, tuple[Operand, ...]] = made_by(default_factory=dict)
+    names: Mapping[str, tuple[Operand, ...]] = MappingProxyType({})
     used: tuple[Applied, ...] = ()
 
     def binding(self, name: str, operand: Operand) -> Match | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from nanlint.finding import Position
 from nanlint.lazily import cached_property
-from nanlint.slotted import Entity, made_by
 from nanlint.source.errors import SourceError
 from nanlint.source.tree import Tree, masked
 
@@ -203,7 +202,7 @@ class ClassEntry(_Unit):
         return isinstance(node, cst.ClassDef) and node.name.value == self.name
 
 
-class Index(Entity):
+class Index:
     """`imports` maps the module-level names to what they are bound to, dotted, relative ones with leading dots.
 
     `imported_anew` are those of them that another import binds to something else.
@@ -213,14 +212,15 @@ class Index(Entity):
     classes bind, with the rows of the statement where there is one and it is no larger than that.
     """
 
-    source: Source
-    imports: dict[str, str] = made_by(default_factory=dict)
-    imported_anew: set[str] = made_by(default_factory=set)
-    stars: list[str] = made_by(default_factory=list)
-    bound: dict[str, Rows | None] = made_by(default_factory=dict)
-    found: list[Definition] = made_by(default_factory=list)
-    functions: dict[str, Definition] = made_by(default_factory=dict)
-    classes: dict[str, ClassEntry] = made_by(default_factory=dict)
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.imports: dict[str, str] = {}
+        self.imported_anew: set[str] = set()
+        self.stars: list[str] = []
+        self.bound: dict[str, Rows | None] = {}
+        self.found: list[Definition] = []
+        self.functions: dict[str, Definition] = {}
+        self.classes: dict[str, ClassEntry] = {}
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
