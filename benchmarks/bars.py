@@ -22,7 +22,7 @@ import click
 
 from benchmarks import packages, table
 from benchmarks import page as page_of_sections
-from benchmarks.speed import LINTER_PINS, ROOT, installed, machine
+from benchmarks.speed import LINTER_PINS, ROOT, as_installed, installed, machine
 
 ROUNDS = 7
 ROUNDS_OF_ALL = 3
@@ -79,12 +79,8 @@ class Bar:
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, stdin: Path | None = None, output: Path | None = None) -> Run:
-    """Run a command once. Raises CalledProcessError where it fails.
-
-    Python may keep bytecode, as it does of what is installed: compiling all of nanlint takes longer than most runs.
-    """
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    """Run a command once. Raises CalledProcessError where it fails."""
+    env = as_installed({"PYTHONPATH": str(ROOT)})
     with open(stdin or os.devnull, "rb") as given, open(output or os.devnull, "wb") as out:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=env, stdin=given, stdout=out, stderr=subprocess.DEVNULL)

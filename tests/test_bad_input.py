@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
+from conftest import Program
 
 BAD = "import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n"
 # The finding in the file beside the bad one.

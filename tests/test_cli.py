@@ -8,15 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
+from conftest import Program
 
 from nanlint import __version__
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 BAD = "import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n"
 GOOD = "import torch\n\n\ndef f(x):\n    return torch.log1p(torch.relu(x))\n"

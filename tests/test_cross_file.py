@@ -11,7 +11,7 @@ from pathlib import Path
 
 import marks
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Program
 
 from nanlint.cache import Cache
 from nanlint.config import Config
@@ -22,7 +22,6 @@ from nanlint.run import run
 from nanlint.source import Source
 
 PROJECT = ROOT / "fixtures" / "project"
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 Find = Callable[..., "str | None"]
 
 USER = """

@@ -8,15 +8,12 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Program
 
 from nanlint.fixes.files import NotWritten, write
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 BEFORE = "import torch\n\n\ndef f(z):\n    return torch.log(torch.sigmoid(z))\n"
 AFTER = "import torch\n\n\ndef f(z):\n    return torch.nn.functional.logsigmoid(z)\n"

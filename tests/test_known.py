@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Program
 from test_fixes import HEAD, after, fixed
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 LOG = "def f(x):\n    return torch.log(torch.relu(x))\n"
 SQRT = "\n\ndef g(x: torch.Tensor):\n    return torch.sqrt(x - 1)\n"

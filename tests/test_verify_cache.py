@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from conftest import Program
 
 from nanlint.cache import Cache
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.slotted import replace
 from nanlint.verify.dependencies import environment, fingerprint, fingerprints
 from nanlint.verify.verdict_cache import VerdictCache
-
-Program = Callable[..., "CompletedProcess[str]"]
 
 CONFIRMED = Verdict("confirmed", "result is -inf", ("x = torch.zeros(1)",), "assert False\n")
 NOT_REPRODUCED = Verdict("not-reproduced", "9 calls")

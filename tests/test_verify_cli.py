@@ -8,18 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import Program, run
 
 from nanlint.finding import Confidence, Finding, Position, Verdict
 from nanlint.hosts.verifying import part, write_reproducers
 from nanlint.report import github, ruff_json, sarif, terminal
 from nanlint.report.source_text import SourceText
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 BAD = "import torch\n\n\ndef f(x):\n    return torch.log(torch.relu(x))\n"
 BEHIND = "import torch\n\n\ndef f(x):\n    if x is f:\n        return torch.log(torch.relu(x))\n    return x\n"

@@ -8,11 +8,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 import torch
-from conftest import run
+from conftest import Program, run
 
 from nanlint.cache import Cache
 from nanlint.finding import Confidence, Finding, Position, Verdict
@@ -23,7 +22,6 @@ from nanlint.verify.script import Scene, script
 from nanlint.verify.target import target
 from nanlint.verify.verdicts import Limits, Verifier
 
-Program = Callable[..., "CompletedProcess[str]"]
 Judge = Callable[..., Verdict]
 HEAD = "import ctypes\nimport os\n\nimport torch\n\n\n"
 # What half precision alone spoils: 1e-8 is 0 there, and exp(12) is more than 65504.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Program
 from test_fixes import HEAD
 
 from nanlint.config import Config
@@ -16,8 +16,6 @@ from nanlint.finding import Edit, Finding, Fix
 from nanlint.run import check
 from nanlint.slotted import replace
 from nanlint.verify.verdicts import Verifier
-
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 MODEL = HEAD + (
     "class Model(torch.nn.Module):\n"

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import Program
 
 from nanlint.cache import Cache
 from nanlint.finding import Confidence, Finding, Position
 from nanlint.verify.cluster import Broken, spread, verdicts
 from nanlint.verify.verdicts import Verifier
 
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = str(Path(__file__).parents[1])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import cached_property
 
 from nanlint.finding import Edit, Position
+from nanlint.lazily import cached_property
 from nanlint.source import Source
 from nanlint.source.stdlib import parse
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Edit, Fix
@@ -13,6 +12,7 @@ from nanlint.fixes.dtypes import LOWERED, dtype_of
 from nanlint.fixes.flow import Flow, assigned
 from nanlint.fixes.rewriting import Rewriting, is_limit
 from nanlint.fixes.writing import Unwritable, in_place, is_atom, last_name, parsed, replacement
+from nanlint.lazily import cached_property
 from nanlint.ops import TABLE
 from nanlint.source.lex import TOKEN
 

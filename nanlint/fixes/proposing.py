@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nanlint.finding import Fix
@@ -17,6 +16,7 @@ from nanlint.fixes.rewriting import Rewriting, is_ordering, of_template, pattern
 from nanlint.fixes.stable import rewritings
 from nanlint.fixes.statements import behind, gradients, written
 from nanlint.fixes.writing import Unwritable, last_name, with_keyword
+from nanlint.lazily import cached_property
 from nanlint.slotted import Data, replace
 
 if TYPE_CHECKING:
