@@ -9,7 +9,7 @@ from nanlint.facts.frame import Place
 from nanlint.facts.growth import exp_limit
 from nanlint.facts.guarded import OVERFLOWING
 from nanlint.facts.masking import COMPARISONS, Fill, covered, fills, lowest
-from nanlint.facts.precision import vanishes
+from nanlint.facts.precision import lost_eps, vanishes
 from nanlint.facts.probabilities import complement_of, is_one, picked, sigmoid_of, softmax_of, unguarded
 from nanlint.facts.relations import (
     ancestry,
@@ -59,6 +59,6 @@ __all__ = [
     "Proposal", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one", "complement_of",
     "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
     "is_flat_at", "is_one", "is_part_of_sum", "is_shielded_at_zero", "is_square", "is_stand_in", "is_told_nothing",
-    "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of", "softmax_of",
-    "strip_views", "torch_names", "unguarded", "vanishes",
+    "lost_eps", "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of", "rule", "same", "sigmoid_of",
+    "softmax_of", "strip_views", "torch_names", "unguarded", "vanishes",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from nanlint.api import (
     are_slices_of_one,
     first_arg,
     is_part_of_sum,
+    lost_eps,
     rule,
     strip_views,
 )
@@ -124,6 +125,8 @@ def _divisor(site: Site, value: Value) -> str:
     of = first_arg(made)
     if site.is_item(value):
         return "it is the number of a tensor that can be 0, and a tensor that is divided by it does not raise; test it"
+    if lost := lost_eps(value):
+        return lost
     if _kernel(value) is not None:
         return (
             "a row of the `exp` in it underflows to 0 where all costs are large; iterate in log space, by `logsumexp`"

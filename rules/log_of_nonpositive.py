@@ -12,6 +12,7 @@ from nanlint.api import (
     Value,
     complement_of,
     first_arg,
+    lost_eps,
     rule,
     strip_views,
     unguarded,
@@ -77,7 +78,7 @@ def log_of_nonpositive(site: Site) -> Iterator[Report]:
     taken = complement_of(unguarded(x.value))
     gives = "-inf at 0" if range_ is not None and range_.lo >= 0 else "-inf at 0 and nan below"
     lies = f"lies in {range_}{site.because(x.value)}" if range_ is not None else "has no known lower bound"
-    cure = "clamp it to a positive minimum, or work in log space"
+    cure = lost_eps(x.value) or "clamp it to a positive minimum, or work in log space"
     if x.value.is_complex:
         gives, lies = "-inf at 0, where its gradient is nan", "can be 0"
         cure = "add an eps, or take the logarithm of its absolute value"

@@ -11,6 +11,7 @@ from nanlint.api import (
     Site,
     Value,
     is_shielded_at_zero,
+    lost_eps,
     rule,
     strip_views,
 )
@@ -83,7 +84,7 @@ def sqrt_gradient_at_zero(site: Site) -> Iterator[Report]:
     yield site.report(
         confidence if site.result.grad or confidence < CERTAIN else LIKELY,
         f"the {what} of `{site.show(x)}` has an infinite slope at 0, which it can be exactly{site.because(x.value)}: "
-        "its gradient is then inf or nan; add an eps inside of the root",
+        f"its gradient is then inf or nan; {lost_eps(x.value) or 'add an eps inside of the root'}",
         at=site.place,
         fixes=site.fix("Clamp it to the smallest positive number", x, "x.clamp_min(tiny(x))", x=x),
     )

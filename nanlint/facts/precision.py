@@ -33,6 +33,7 @@ GRID_STEPS = VIEWS | frozenset("add sub mul div neg abs stack cat sign".split())
 ROUNDED = frozenset({"exp", "cos", "cosh", "sqrt"})
 TOLD = NOISE | frozenset({"tensor", "as_tensor", "parameter", "network"})
 SUMS = frozenset({"sum", "nansum", "cumsum", "matmul"})
+KEEP_FROM_ZERO = frozenset({"add", "clamp", "clamp_min", "maximum"})
 FORMATS = frozenset({"like", "dtype", "index", "dim", "condition", "mask", "size"})
 
 
@@ -88,6 +89,20 @@ def vanishes(number: float, beside: Interval, dtype: str) -> bool:
         return format_.nearest(beside.point + number) == beside.point
     _, exponent = math.frexp(least)
     return abs(number) < math.ldexp(0.5, exponent - format_.precision)
+
+
+def lost_eps(value: Value) -> str:
+    """What is wrong with the number that was to keep a value from 0, in words; empty where its format holds it."""
+    made = strip_views(value)
+    of = first_arg(made)
+    if made.op == "sqrt" and of is not None:
+        return lost_eps(of)
+    format_ = DTYPES.get(made.dtype or "") if made.is_half else None
+    if made.made_by is None or made.op not in KEEP_FROM_ZERO or format_ is None:
+        return ""
+    numbers = [v.number for v in made.made_by.args.values() if v.number]
+    lost = next((n for n in numbers if format_.nearest(n) == 0), None)
+    return f"its eps {lost:g} is 0 in {made.dtype}; use 1e-4, or compute in float32" if lost is not None else ""
 
 
 def near_zero(session: Session, value: Value) -> Confidence | None:
