@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 from nanlint.api import (
+    LIKELY,
     NONZERO,
     POSITIVE,
     Application,
@@ -109,4 +110,8 @@ def _of_quotient(site: Site, p: Value, log: Value) -> Found | None:
         return None
     if softmax_of(unguarded(above)) or softmax_of(unguarded(below)) or site.is_masked(log):
         return None
-    return [site.doubt(below, NONZERO), site.doubt(above, POSITIVE)], log.made_by, (log.made_by, quotient.made_by)
+    doubts = [site.doubt(below, NONZERO), site.doubt(above, POSITIVE)]
+    if site.is_tensor(quotient):
+        # what is weighted by its own share is a distribution, whether or not p itself is known to be a tensor
+        doubts = [max(doubt, LIKELY) if doubt is not None else None for doubt in doubts]
+    return doubts, log.made_by, (log.made_by, quotient.made_by)
