@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import POSITIVE, Report, Site, Value, first_arg, picked, rule, softmax_of, unguarded
+from nanlint.api import POSITIVE, Report, Site, Value, first_arg, lost_eps, picked, rule, softmax_of, unguarded
 
 LOGS = frozenset({"log", "log2", "log10"})
 
@@ -50,7 +50,13 @@ def manual_entropy(site: Site) -> Iterator[Report]:
             continue
         found = _is_log_of(picked(log), p)
         inner = first_arg(found) if found is not None else None
-        if found is None or found.made_by is None or inner is None or softmax_of(unguarded(p)):
+        if (
+            found is None
+            or found.made_by is None
+            or inner is None
+            or softmax_of(unguarded(p))
+            or _is_finite_at_0(inner)
+        ):
             continue
         confidence = site.doubt(inner, POSITIVE)
         if confidence is not None and not site.is_masked(found):
@@ -62,6 +68,12 @@ def manual_entropy(site: Site) -> Iterator[Report]:
                 covers=(found.made_by,),
             )
             return
+
+
+def _is_finite_at_0(argument: Value) -> bool:
+    """The log of the argument, where p is 0: an eps is added to it that its format holds."""
+    added = [v.number for v in (argument.arg("input"), argument.arg("other")) if v is not None and v.number]
+    return argument.op == "add" and any(number > 0 for number in added) and not lost_eps(argument)
 
 
 def _is_log_of(value: Value, p: Value) -> Value | None:

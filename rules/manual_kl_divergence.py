@@ -111,7 +111,7 @@ def _of_quotient(site: Site, p: Value, log: Value) -> Found | None:
     if softmax_of(unguarded(above)) or softmax_of(unguarded(below)) or site.is_masked(log):
         return None
     doubts = [site.doubt(below, NONZERO), site.doubt(above, POSITIVE)]
-    if site.is_tensor(quotient):
-        # what is weighted by its own share is a distribution, whether or not p itself is known to be a tensor
+    if site.is_tensor(quotient) and above.kind == below.kind == "unknown":
+        # one of the two is a tensor, and what is weighted by its own share is a distribution
         doubts = [max(doubt, LIKELY) if doubt is not None else None for doubt in doubts]
     return doubts, log.made_by, (log.made_by, quotient.made_by)

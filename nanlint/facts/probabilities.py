@@ -13,6 +13,8 @@ PICKS = VIEWS | frozenset(
 """Ops whose result holds elements of the input and nothing else (zeros of `tril` apart)."""
 LIMITS = frozenset({"clamp", "clamp_min", "clamp_max", "maximum", "minimum", "max", "min"})
 DEPTH = 12
+MAX_EPS = 0.1
+"""What is added to a quantity and larger than that makes another one of it."""
 
 
 def picked(value: Value) -> Value:
@@ -43,9 +45,16 @@ def _below_guard(value: Value) -> Value | None:
         return left
     if left is None or right is None or complement_of(value) is not None:
         return None
-    if value.op in LIMITS or value.op == "add":
+    if value.op in LIMITS:
         return left if right.kind == "number" else right if left.kind == "number" else None
-    return left if value.op == "sub" and right.kind == "number" else None
+    if value.op == "add":
+        return left if _is_eps(right) else right if _is_eps(left) else None
+    return left if value.op == "sub" and _is_eps(right) else None
+
+
+def _is_eps(value: Value) -> bool:
+    """A number that is small, or may be."""
+    return value.kind == "number" and (value.number is None or abs(value.number) <= MAX_EPS)
 
 
 def complement_of(value: Value) -> Value | None:
