@@ -11,6 +11,7 @@ from nanlint.api import (
     are_slices_of_one,
     first_arg,
     is_part_of_sum,
+    is_reshaped,
     lost_eps,
     rule,
     strip_views,
@@ -20,6 +21,7 @@ from nanlint.api import (
 SUMS = frozenset({"sum", "nansum", "count_nonzero"})
 SPREADS = frozenset({"std", "var"})
 PRODUCTS = frozenset({"matmul", "mm", "mv", "bmm", "einsum"})
+LARGER = frozenset({"max", "maximum"})
 NORMS = frozenset({"norm", "vector_norm", "linalg_norm", "cdist", "dist"})
 
 
@@ -113,10 +115,33 @@ def division_by_zero_tensor(site: Site) -> Iterator[Report]:
 
 def _is_share(numerator: Value, divisor: Value) -> bool:
     """A part over its whole (precision, IoU), or over another part of the same data (perspective): all may be zero."""
-    parts = [numerator]
-    if numerator.op == "mul":
-        parts += [v for v in (numerator.arg("input"), numerator.arg("other")) if v is not None]
-    return any(is_part_of_sum(part, divisor) or are_slices_of_one(part, divisor) for part in parts)
+    parts = list(_factors(numerator))
+    if any(is_part_of_sum(part, divisor) or are_slices_of_one(part, divisor) for part in parts):
+        return True
+    return any(_is_relative(part, divisor) for part in parts)
+
+
+def _factors(value: Value, depth: int = 4) -> Iterator[Value]:
+    """The value, and what is multiplied to make it; an absolute value counts as what it is of."""
+    yield value
+    made = strip_views(value)
+    if made.op in ("mul", "abs", "neg") and depth:
+        for part in (made.arg("input"), made.arg("other")):
+            if part is not None:
+                yield from _factors(part, depth - 1)
+
+
+def _is_relative(difference: Value, divisor: Value) -> bool:
+    """What two tensors differ by, over their sum, the larger one, or one of them: all may be zero."""
+    made, whole = strip_views(difference), strip_views(divisor)
+    sides = [v for v in (made.arg("input"), made.arg("other")) if v is not None and v.kind != "number"]
+    if made.op != "sub" or len(sides) < 2:
+        return False
+    whole = first_arg(whole) or whole if whole.op == "abs" else whole
+    if whole.op in LARGER:
+        parts = [v for v in (whole.arg("input"), whole.arg("other")) if v is not None]
+        return len(parts) == 2 and all(any(is_reshaped(part, side) for side in sides) for part in parts)
+    return any((whole.op == "add" and is_part_of_sum(side, whole)) or is_reshaped(side, whole) for side in sides)
 
 
 def _divisor(site: Site, value: Value) -> str:

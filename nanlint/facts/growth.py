@@ -110,7 +110,9 @@ def _product(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
     if right.kind == "number":
         factor = right.number
         if factor is None:
-            return _either(left, limit, depth) if sign == 0 else grows(left, way * sign, limit, depth)
+            grown = _either(left, limit, depth) if sign == 0 else grows(left, way * sign, limit, depth)
+            # the number may be small enough
+            return None if grown is None else min(grown, LIKELY)
         if factor == 0:
             return None
         grown = grows(left, way * sign, limit / abs(factor), depth)
@@ -119,11 +121,16 @@ def _product(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
         return grown
     if left.ident == right.ident:
         return _either(left, limit, depth) if way > 0 else None
+    other = _sign(left)
+    if way * sign * other < 0:
+        return None
     if sign and _bounded(right, limit):
         return grows(left, way * sign, limit, depth)
-    if (other := _sign(left)) and _bounded(left, limit):
+    if other and _bounded(left, limit):
         return grows(right, way * other, limit, depth)
-    return _most(_either(v, limit, depth) for v in (left, right) if not _bounded(v, limit))
+    grown = _most(_either(v, limit, depth) for v in (left, right) if not _bounded(v, limit))
+    # the other factor may be small enough
+    return None if grown is None else min(grown, LIKELY)
 
 
 def _quotient(x: Value, way: int, limit: float, depth: int) -> Confidence | None:
@@ -213,7 +220,8 @@ def _either(x: Value, limit: float, depth: int) -> Confidence | None:
 def _sign(x: Value) -> int:
     """1 or -1 for what never changes its sign, else 0; a number of which nothing is known is taken to be positive."""
     if x.range is None:
-        return 1 if x.kind == "number" else 0
+        negated = first_arg(x) if x.op == "neg" else None
+        return -_sign(negated) if negated is not None else 1 if x.kind == "number" else 0
     return 1 if x.range.lo >= 0 else -1 if x.range.hi <= 0 else 0
 
 

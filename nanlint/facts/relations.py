@@ -15,6 +15,7 @@ VIEWS = frozenset(
     repeat_interleave t movedim swapaxes broadcast_to view_as reshape_as narrow unflatten ravel float double to type
     type_as index item values alias cpu cuda requires_grad_ tile mT identity""".split()
 )
+PARTIAL = frozenset({"index", "narrow"})
 NOT = frozenset({"logical_not", "bitwise_not"})
 # of `unbind` each part is a quantity of its own
 SPLITS = frozenset({"split", "tensor_split", "chunk"})
@@ -46,10 +47,21 @@ def same(a: Value | None, b: Value | None) -> bool:
     return a.ident == b.ident or strip_views(a).ident == strip_views(b).ident
 
 
+def is_reshaped(a: Value, b: Value) -> bool:
+    """Both hold all elements of the same tensor: columns of one are not the same."""
+    return _all_of(a).ident == _all_of(b).ident
+
+
+def _all_of(value: Value) -> Value:
+    while value.op in VIEWS and value.op not in PARTIAL:
+        value = first_arg(value) or Value()
+    return value
+
+
 def is_part_of_sum(part: Value, whole: Value) -> bool:
     """`tp` in `tp + fp + fn`, in `a + b - tp`, or in `1 - iou + tp`: where all of them are zero, so is the whole."""
     terms = list(_terms(whole))
-    return len(terms) > 1 and all(t.kind != "number" for t in terms) and any(t.ident == part.ident for t in terms)
+    return len(terms) > 1 and all(t.kind != "number" for t in terms) and any(is_reshaped(t, part) for t in terms)
 
 
 def _terms(value: Value, depth: int = 6) -> Iterator[Value]:
