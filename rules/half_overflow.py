@@ -2,7 +2,6 @@ import math
 from collections.abc import Callable, Iterator
 
 from nanlint.api import (
-    CERTAIN,
     LIKELY,
     OVERFLOWING,
     Report,
@@ -209,7 +208,7 @@ def _optimizer(site: Site) -> Report | None:
     if number is None or abs(number) > SMALLEST / 2 or not (fused is None or (fused.is_literal and not fused.const)):
         return None
     message = f"`{site.payload}` on float16 weights divides by its eps {number:g}, which is 0 in float16: a gradient of"
-    return site.report(CERTAIN, f"{message} 0 makes a weight nan; keep the weights in float32 and use autocast")
+    return site.report(weights.reach, f"{message} 0 makes a weight nan; keep the weights in float32 and use autocast")
 
 
 CHECKS: dict[str, Callable[[Site], Report | None]] = {

@@ -254,9 +254,9 @@ def _unresolved(
 ) -> Value:
     """A method of something not in view."""
     # `cast` is listened to where a file speaks of half
-    asked = name == "parameters" and "cast" in frame.session.listened and receiver.kind in ("module", "instance")
+    asked = name == "parameters" and "cast" in frame.session.listened
     if asked and (dtype := weights_dtype(receiver)) is not None:
-        return frame.unknown(dtype=dtype)
+        return frame.unknown(dtype=dtype, reach=Confidence.LIKELY if receiver.kind == "unknown" else Confidence.CERTAIN)
     result = _model_call(frame, callee, positional, keywords, node)
     known = receiver.kind != "unknown" or callee is not receiver
     return result if known else made_from(frame.session, result, (receiver, *(o.value for o in positional)))

@@ -14,7 +14,7 @@ from nanlint.facts.dtypes import dtype_name, is_complex, of_argument
 from nanlint.facts.functions import Instance
 from nanlint.facts.joined import join
 from nanlint.facts.lookup import dotted
-from nanlint.facts.value import ABSENT, Application, Operand, Value, literal
+from nanlint.facts.value import ABSENT, Application, Module, Operand, Value, literal
 from nanlint.finding import Confidence
 from nanlint.ops import DTYPES, round_to
 from nanlint.slotted import replace
@@ -88,7 +88,7 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
             value.ref.attrs[name] = converted(frame, held, dtype, depth - 1, complex_too)
     elif value.kind == "tuple" and value.items is not None:
         return value.but(items=tuple(converted(frame, item, dtype, depth, complex_too) for item in value.items))
-    elif value.op == "parameter" and (complex_too or not value.is_complex):
+    elif (value.op == "parameter" and (complex_too or not value.is_complex)) or _is_any_module(value):
         return value.but(dtype=dtype)
     elif value.kind == "module" and value.ref is not None:
         module: Any = value.ref
@@ -111,9 +111,15 @@ def converted(frame: Frame, value: Value, dtype: str, depth: int = 4, complex_to
     return value
 
 
+def _is_any_module(value: Value) -> bool:
+    """A module of which only that is known."""
+    module = value.ref
+    return isinstance(module, Module) and module.op is None and module.children is None and not module.arguments
+
+
 def weights_dtype(value: Value, depth: int = 4) -> str | None:
     """The dtype that a module and all that it holds was converted to; None where it was not, or to several."""
-    if value.op == "parameter":
+    if value.op == "parameter" or value.kind == "unknown" or _is_any_module(value):
         return value.dtype
     held: list[Value] = []
     if value.kind == "instance" and isinstance(value.ref, Instance) and depth:

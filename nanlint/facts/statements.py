@@ -97,6 +97,10 @@ def _expr(frame: Frame, node: cst.Expr) -> bool:
     if isinstance(node.value, cst.Call) and value.kind == "unknown" and _is_check(node.value):
         # what the message is for is that the condition does not hold
         narrow.teach(frame.env, frame.evaluate(node.value.args[0].value), True)
+    function = node.value.func if isinstance(node.value, cst.Call) else None
+    if isinstance(function, cst.Attribute) and value.kind == "unknown" and value.op == "to":
+        # a conversion that is thrown away is one of a model, which changes in place
+        rebind(frame, function.value, value)
     exits = isinstance(node.value, cst.Call) and value.kind == "name" and value.ref == "never"
     return not exits
 
