@@ -55,7 +55,7 @@ def grows(code: str) -> bool:
     before = ""
     for row in code.split("\n") if signs else ():
         for sign in signs:
-            if sign in row:
+            if sign in row and ("=" in row or "=" in before or "_(" in row):
                 # the name may stand in the row above
                 if GROWTH.search(f"{before}\n{row}") or ("_(" in row and GROWTH_IN_PLACE.search(row)):
                     return True
@@ -80,26 +80,46 @@ def _are_numbers(names: Iterable[str], code: str) -> bool:
 
 def raises_more_than_numbers(code: str) -> bool:
     """Some base of a power is not plainly a number; even powers are defined everywhere."""
+    bases = _bases(code)
+    return bases is None or not _are_numbers(bases, code)
+
+
+def raises(code: str) -> bool:
+    """Some base of a power may be more than a number, for all that its names tell."""
+    return _bases(code) != []
+
+
+def _bases(code: str) -> list[str] | None:
+    """The names that are raised to a power; None where something else is."""
     if "**" not in code:
-        return False
+        return []
     starts = [power.start() for power in POWER.finditer(code)]
     bases = [base[1] for at in starts if (base := BASE.search(code[max(at - 80, 0) : at]))]
-    return None in bases or not _are_numbers(bases, code)
+    return None if None in bases else bases
 
 
 def divides_by_more_than_numbers(code: str) -> bool:
     """Some divisor is not plainly a number: a literal, a length, a shape, a name that is annotated or made as one."""
-    if "/" not in code:
-        return False
+    names = _divisors(code)
+    return names is None or not _are_numbers(names, code)
+
+
+def divides(code: str) -> bool:
+    """Some divisor may be more than a number, for all that its names tell."""
+    return _divisors(code) != []
+
+
+def _divisors(code: str) -> list[str] | None:
+    """The names that stand in divisors; None where one is more than names and numbers."""
     names: list[str] = []
-    for group, name in DIVISOR.findall(code):
+    for group, name in DIVISOR.findall(code) if "/" in code else ():
         if not name:
             names += NAME.findall(group.replace("math.pi", ""))
         elif name.isidentifier():
             names.append(name)
         elif not SIZE.match(name):
-            return True
-    return not _are_numbers(names, code)
+            return None
+    return names
 
 
 def infinite(rows: Iterable[str]) -> frozenset[str]:

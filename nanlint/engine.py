@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from nanlint.finding import Confidence, Finding, Position, Result
-from nanlint.following import callers, drivers
+from nanlint.following import callers, drivers, follows
 from nanlint.mentions import mentioned
 from nanlint.rule import Rule
 from nanlint.selection import INVALID
 from nanlint.slotted import replace
-from nanlint.source import Modules, Source, SourceError, Suppression
-from nanlint.triggers import triggers
+from nanlint.source import Modules, Source, SourceError, Suppression, glance
+from nanlint.triggers import Triggers
 
 if TYPE_CHECKING:
     from nanlint.source import Definition, Parsed
@@ -94,8 +94,14 @@ def _silencing_nothing(
 
 def _worth_a_look(listened: frozenset[str], source: Source) -> list[Definition]:
     """The definitions that may show something at sites of these ops."""
+    triggers = Triggers(listened, source)
+    seen = glance(source) if not source.is_indexed else None
+    if seen is not None and not triggers.in_file(*seen) and not follows(listened, source, seen[1]):
+        # so it is for every other file, which need not be taken apart
+        source.check_syntax()
+        return []
     definitions = source.index.definitions
-    worth_a_look = triggers(listened, source.index)
+    worth_a_look = triggers.of(source.index)
     drives_training = drivers(listened, source)
     hazardous = {definition for definition in definitions if worth_a_look(definition.code)}
     calls_hazard = callers(source, hazardous)

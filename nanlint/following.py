@@ -56,6 +56,13 @@ def callers(source: Source, hazardous: Container[Definition]) -> Callable[[str],
     return test
 
 
+def follows(listened: frozenset[str], source: Source, code: str) -> bool:
+    """In the code of a file some definition may be worth a look for what it calls, although none is by itself."""
+    if "training-step" in listened and "backward(" in source.text and PARTS.search(code) is not None:
+        return True
+    return bool(reducers(source)) and selects(code)
+
+
 def _has_call(code: str, names: Iterable[str]) -> bool:
     return next(_calls(code, names), None) is not None
 

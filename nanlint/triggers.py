@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from nanlint.arithmetic import (
     INFINITE,
+    divides,
     divides_by_more_than_numbers,
     grows,
     infinite,
+    raises,
     raises_more_than_numbers,
     reducers,
     selects,
@@ -105,45 +107,70 @@ def _masks(source: Source) -> bool:
     return "softmax" in vocabulary and any(added.search(source.bare) for added in MASK_ADDED)
 
 
-def triggers(listened: frozenset[str], index: Index) -> Callable[[str], bool]:
-    """A test of a definition's code: could a rule that listens to these ops have anything to say of it?"""
-    source, imports = index.source, index.imports
-    quiet = SILENT | LAYERS | (IN_HALF if _masks(source) else IN_HALF | MASKABLE)
-    if "complex-backward" in listened:
-        quiet -= (IN_HALF | MASKABLE) & (LOSSES | ops_on_complex("raises", "mangles"))
-    speaks = naming(listened - quiet, index)
-    tests = [
-        (there, these) for words, these in _tests(listened, source) if (there := words & source.words) or not words
-    ]
+class Triggers:
+    """Tests of code: could a rule that listens to these ops have anything to say of it?"""
 
-    def shows(code: str) -> bool:
-        if "import " in code and "def " not in code:
-            # what the module imports is no use of it
-            code = IMPORT.sub("", code)
-        return speaks(code) or any(
-            (not words or has_word(code, words)) and any(test(code) for test in these) for words, these in tests
-        )
+    def __init__(self, listened: frozenset[str], source: Source) -> None:
+        self._listened = listened
+        self._source = source
+        quiet = SILENT | LAYERS | (IN_HALF if _masks(source) else IN_HALF | MASKABLE)
+        if "complex-backward" in listened:
+            quiet -= (IN_HALF | MASKABLE) & (LOSSES | ops_on_complex("raises", "mangles"))
+        self._named = listened - quiet
+        self._signs = [
+            (there, these) for words, these in _tests(listened, source) if (there := words & source.words) or not words
+        ]
+        self._used: dict[str, list[str]] = {}
 
-    aliases = {name: target for name, target in imports.items() if target in NAMESPACES}
-    if "unknown-name" not in listened or not any(target.startswith("torch") for target in imports.values()):
-        return shows
-    absent = [
-        alias + rest
-        for alias, target in (aliases or {"torch": "torch"}).items()
-        for rest in set(re.findall(rf"{alias}(?<=\b{alias})((?:\.[A-Za-z]\w*)+)", source.bare))
-        if _absent(target, rest)
-    ]
+    def of(self, index: Index) -> Callable[[str], bool]:
+        """A test of a definition's code."""
+        shows = self._shows(index, self._signs)
+        absent = self._absent(index)
+        if absent is None:
+            return shows
+        return lambda code: shows(code) or any(name in code for name in absent) or _imports_absent(code)
 
-    def test(code: str) -> bool:
-        if shows(code) or any(name in code for name in absent):
+    def in_file(self, index: Index, code: str) -> bool:
+        """Some definition may pass, for all that the code of the whole file tells; see `nanlint.source.glance`."""
+        absent = self._absent(index)
+        if absent or (absent is not None and _imports_absent(self._source.bare)):
             return True
-        return "import " in code and any(
-            is_absent(f"{module}.{name}")
-            for module, names in FROM_TORCH.findall(code)
-            for name in IMPORTED.findall(names)
-        )
+        signs = [(words, [IN_FILE.get(test, test) for test in tests]) for words, tests in self._signs]
+        return self._shows(index, signs)(code)
 
-    return test
+    def _shows(self, index: Index, signs: Sequence[tuple[Set[str], Sequence[Test]]]) -> Callable[[str], bool]:
+        speaks = naming(self._named, index)
+
+        def shows(code: str) -> bool:
+            if "import " in code and "def " not in code:
+                # what the module imports is no use of it
+                code = IMPORT.sub("", code)
+            return speaks(code) or any(
+                (not words or has_word(code, words)) and any(test(code) for test in tests) for words, tests in signs
+            )
+
+        return shows
+
+    def _absent(self, index: Index) -> list[str] | None:
+        """What the file takes of torch that torch has not; None where nobody asks or there is no torch."""
+        if "unknown-name" not in self._listened or not any(t.startswith("torch") for t in index.imports.values()):
+            return None
+        aliases = {name: target for name, target in index.imports.items() if target in NAMESPACES}
+        found: list[str] = []
+        for alias, target in (aliases or {"torch": "torch"}).items():
+            used = self._used.get(alias)
+            if used is None:
+                taken = re.findall(rf"{alias}(?<=\b{alias})((?:\.[A-Za-z]\w*)+)", self._source.bare)
+                used = self._used[alias] = list(dict.fromkeys(taken))
+            found += [alias + rest for rest in used if _absent(target, rest)]
+        return found
+
+
+def _imports_absent(code: str) -> bool:
+    """It imports from torch what torch has not."""
+    return "import " in code and any(
+        is_absent(f"{module}.{name}") for module, names in FROM_TORCH.findall(code) for name in IMPORTED.findall(names)
+    )
 
 
 def _tests(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Sequence[Test]]]:
@@ -184,6 +211,10 @@ def _computed(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[st
         yield unfilled, PARAMETER.search
     if "mul" in listened and not INFINITE.isdisjoint(source.words):
         yield infinite(source.bare_rows), MULTIPLIED.search
+
+
+# annotations of one definition say nothing of another
+IN_FILE: dict[Test, Test] = {divides_by_more_than_numbers: divides, raises_more_than_numbers: raises}
 
 
 def _steps(code: str) -> bool:

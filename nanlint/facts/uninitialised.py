@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts.relations import strip_views
 from nanlint.finding import Position
 from nanlint.patterns import pattern
-from nanlint.source.stdlib import tree_of
+from nanlint.source.stdlib import BLOCKS, tree_of
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -35,7 +34,11 @@ WHOLE = frozenset(
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
 # the kinds of nodes that may write into an attribute
 WRITING = (ast.Call, ast.Assign, ast.AugAssign, ast.Expr, ast.List, ast.Tuple, ast.For, ast.Constant)
-MADE_EMPTY = pattern(r"\.(\w+)\s*=\s*[\w.]*Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
+# `.weight = nn.` and `Parameter(torch.empty(`, of which the latter is found sooner
+MADE_EMPTY = pattern(r"Parameter\(\s*[\w.]*(?:empty\w*|Tensor)\(")
+MADE = pattern(r"\.(\w+)\s*=\s*[\w.]*\Z")
+FILLED = pattern(r"(?=\.(\w+)\.(?:data\.)?\w+_\()")
+ATTRIBUTE = pattern(r"\.(\w+)")
 
 
 def read(frame: Frame, op: str, operands: Mapping[str, Operand]) -> Operand | None:
@@ -146,26 +149,47 @@ def _is_of_no_element(args: Mapping[str, Value]) -> bool:
 @lru_cache(maxsize=2)
 def parameters(text: str) -> Mapping[int, str]:
     """By row, the attributes that classes of the file make parameters of such tensors and that nothing writes into."""
-    names = set(MADE_EMPTY.findall(text)) if "Parameter(" in text else ()
+    heads = [text[max(found.start() - 200, 0) : found.start()] for found in MADE_EMPTY.finditer(text)]
+    names = {target[1] for head in heads if (target := MADE.search(head)) is not None}
     # most are filled by a function of torch.nn.init, which is seen without a tree of the file
-    if all(re.search(rf"_\([^\n]*\.{name}\b|\.{name}\.(?:data\.)?\w+_\(", text) for name in names):
+    if not names or names.issubset(_filled(text)):
         return {}
     tree = tree_of(text)
-    found: dict[int, str] = {}
-    for made in ast.walk(tree) if tree is not None else ():
+    rows: dict[int, str] = {}
+    for made in _statements(tree) if tree is not None else ():
         if tree is None or not isinstance(made, ast.ClassDef) or not _is_plain_module(made):
             continue
         left: dict[int, str] = {}
-        for statement in ast.walk(made):
-            name = _empty_parameter(statement)
-            if name is not None:
+        for statement in _statements(made):
+            attribute = _empty_parameter(statement)
+            if attribute is not None:
                 assert isinstance(statement, ast.Assign)
-                left[statement.value.lineno] = name
+                left[statement.value.lineno] = attribute
         if left and not _initialises_all(made):
             writing = [node for node in _reached(tree, made) if isinstance(node, WRITING)]
-            written = {name for name in left.values() if any(_writes(node, name) for node in writing)}
-            found.update({row: name for row, name in left.items() if name not in written})
-    return found
+            written = {attribute for attribute in left.values() if any(_writes(node, attribute) for node in writing)}
+            rows.update({row: attribute for row, attribute in left.items() if attribute not in written})
+    return rows
+
+
+def _filled(text: str) -> set[str]:
+    """The attributes that a row hands to a function whose name ends in an underscore, or of which it calls one."""
+    filled: set[str] = set()
+    for row in text.split("\n"):
+        at = row.find("_(")
+        if at >= 0:
+            filled.update(FILLED.findall(row), ATTRIBUTE.findall(row, at))
+    return filled
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statement or module and all statements within."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        for block in BLOCKS:
+            pending.extend(getattr(node, block, ()))
 
 
 def _is_plain_module(made: ast.ClassDef) -> bool:

@@ -1,6 +1,7 @@
 """From bytes to what the analysis reads: text, an index, and syntax trees and positions on demand."""
 
 from nanlint.source.errors import SourceError
+from nanlint.source.glance import glance
 from nanlint.source.index import ClassEntry, Definition, Index
 from nanlint.source.modules import Modules
 from nanlint.source.source import Source, mentions_torch
@@ -17,5 +18,6 @@ __all__ = [
     "SourceError",
     "Suppression",
     "Suppressions",
+    "glance",
     "mentions_torch",
 ]

@@ -28,6 +28,19 @@ def parse(text: str) -> ast.Module:
         return ast.parse(text)
 
 
+def is_python(text: str) -> bool:
+    """Whether the running Python surely reads the text: parsed, but no tree is made of it."""
+    from symtable import symtable
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symtable(text, "<unknown>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=2)
 def tree_of(text: str) -> ast.Module | None:
     """The tree of a whole file, whose expressions are walked; None where the running Python cannot read it."""
