@@ -294,10 +294,12 @@ def invoke(
         (*frame.calls, place), ref.owner, frame.no_grad or runs_without_grad(ref), region, qualname=ref.name,
     )  # fmt: skip
     session.running.add(id(body))
+    inlined = session.inlined
     try:
         result = run_body(inner, body)
     finally:
         session.running.discard(id(body))
+    session.inlined = session.inlined if values else inlined  # what takes nothing, as a parser of arguments, runs once
     session.note_call(ref.definition, node)
     if frame.is_here and not inner.is_here:
         result = _from_elsewhere(result)

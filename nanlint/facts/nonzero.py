@@ -130,11 +130,29 @@ def _is_positive(value: Value) -> bool:
     return value.range is not None and value.range.without_nan().within(POSITIVE)
 
 
-def is_one_where_zero(whole: Value, truth: Value) -> bool:
-    """The addend of `total + (total == 0)`."""
-    truth = strip_views(truth)
-    bound = truth.arg("other")
-    return truth.op == "eq" and bound is not None and bound.number == 0 and same(truth.arg("input"), whole)
+def leads_away_from_zero(whole: Value, addend: Value) -> bool:
+    """The addend of `total + (total == 0)`, of `x.sign() + (x == 0)` and of `x + where(x >= 0, eps, -eps)`."""
+    made = strip_views(addend)
+    signed = strip_views(whole)
+    tested = strip_views(made.arg("condition") or made) if made.op == "where" else made
+    bound = tested.arg("other")
+    if bound is None or bound.number != 0:
+        return False
+    if made is tested:
+        of = first_arg(signed) if signed.op == "sign" else whole
+        return made.op == "eq" and (same(made.arg("input"), whole) or same(made.arg("input"), of))
+    above, below = _range_of(made.arg("input")), _range_of(made.arg("other"))
+    if above is None or below is None or not same(tested.arg("input"), whole):
+        return False
+    if tested.op in ("lt", "le"):
+        above, below = below, above
+    # at zero itself the addend must not be zero
+    at_zero, elsewhere = (above, -below) if tested.op in ("ge", "lt") else (-below, above)
+    return tested.op in ("ge", "gt", "lt", "le") and at_zero.within(POSITIVE) and elsewhere.lo >= 0
+
+
+def _range_of(value: Value | None) -> Interval | None:
+    return value.range.without_nan() if value is not None and value.range is not None else None
 
 
 def counts_all(total: Value, rest: Value) -> bool:

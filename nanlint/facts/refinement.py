@@ -14,8 +14,8 @@ from nanlint.facts.nonzero import (
     counts_all,
     diagonal_of_factor,
     has_nonzero_rows,
-    is_one_where_zero,
     is_unit,
+    leads_away_from_zero,
     sum_of_scaled,
 )
 from nanlint.facts.peaks import is_along, peak
@@ -144,7 +144,7 @@ def _add(frame: Frame, values: Mapping[str, Value], range_: Interval | None, rea
             # the straight-through estimator: `x + (y - x).detach()`
             return end.range, end.reach
     for whole, truth in ((left, right), (right, left)):
-        if is_one_where_zero(whole, truth):
+        if leads_away_from_zero(whole, truth):
             return (NONZERO if whole.range is None else whole.range.without_zero()), reach
     if are_shares_of_one(left, right) or ("or", left.ident, right.ident) in frame.env.relations:
         return (NONZERO if range_ is None else range_.without_zero()), reach
