@@ -59,7 +59,7 @@ def test_imports() -> None:
         "torch": "torch", "os": "os", "F": "torch.nn.functional", "ln": "torch.log", "exp": "torch.exp",
         "sizes": ".shapes.sizes", "others": ".sizes", "math": "math",
     }  # fmt: skip
-    assert code.startswith("\ntry:\n")
+    assert code.strip().startswith("try:\n")
     assert "import math" in code
 
 
