@@ -24,6 +24,7 @@ from nanlint.facts.relations import (
     is_square,
     reduction_of,
     same,
+    strip_shapes,
     strip_views,
 )
 from nanlint.facts.training import Event
@@ -61,5 +62,5 @@ __all__ = [
     "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
     "is_flat_at", "is_one", "is_part_of_sum", "is_reshaped", "is_shielded_at_zero", "is_square", "is_stand_in",
     "is_told_nothing", "lost_eps", "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of", "rule", "same",
-    "sigmoid_of", "softmax_of", "strip_views", "torch_names", "unguarded", "vanishes",
+    "sigmoid_of", "softmax_of", "strip_shapes", "strip_views", "torch_names", "unguarded", "vanishes",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from nanlint.api import (
     is_reshaped,
     lost_eps,
     rule,
+    strip_shapes,
     strip_views,
 )
 
@@ -133,14 +134,14 @@ def _factors(value: Value, depth: int = 4) -> Iterator[Value]:
 
 def _is_relative(difference: Value, divisor: Value) -> bool:
     """What two tensors differ by, over their sum, the larger one, or one of them: all may be zero."""
-    made, whole = strip_views(difference), strip_views(divisor)
+    made, whole = strip_shapes(difference), strip_shapes(divisor)
     sides = [v for v in (made.arg("input"), made.arg("other")) if v is not None and v.kind != "number"]
     if made.op != "sub" or len(sides) < 2:
         return False
     whole = first_arg(whole) or whole if whole.op == "abs" else whole
-    if whole.op in LARGER:
-        parts = [v for v in (whole.arg("input"), whole.arg("other")) if v is not None]
-        return len(parts) == 2 and all(any(is_reshaped(part, side) for side in sides) for part in parts)
+    one, other = whole.arg("input"), whole.arg("other")
+    if whole.op in LARGER and one is not None and other is not None and other.kind != "number":
+        return all(any(is_reshaped(part, side) for side in sides) for part in (one, other))
     return any((whole.op == "add" and is_part_of_sum(side, whole)) or is_reshaped(side, whole) for side in sides)
 
 

@@ -49,10 +49,11 @@ def same(a: Value | None, b: Value | None) -> bool:
 
 def is_reshaped(a: Value, b: Value) -> bool:
     """Both hold all elements of the same tensor: columns of one are not the same."""
-    return _all_of(a).ident == _all_of(b).ident
+    return strip_shapes(a).ident == strip_shapes(b).ident
 
 
-def _all_of(value: Value) -> Value:
+def strip_shapes(value: Value) -> Value:
+    """The value before it was reshaped or copied; what picks some of its elements stays."""
     while value.op in VIEWS and value.op not in PARTIAL:
         value = first_arg(value) or Value()
     return value
