@@ -28,7 +28,7 @@ from nanlint.facts.relations import (
     strip_views,
 )
 from nanlint.facts.training import Event
-from nanlint.facts.training_loops import Loop, Training
+from nanlint.facts.training_loops import Loop, Training, is_of_test
 from nanlint.facts.value import Application, Operand, Value
 from nanlint.facts.variances import moments_of
 from nanlint.finding import Confidence, Finding
@@ -60,7 +60,7 @@ __all__ = [
     "UNIT", "ZERO", "Application", "Confidence", "Event", "Fill", "Finding", "Interval", "Loop", "Operand", "Place",
     "Proposal", "Report", "Site", "Training", "Value", "ancestry", "are_slices_of_one", "complement_of",
     "complex_origin", "covered", "exp_limit", "family_of", "fills", "first_arg", "have_common_origin", "is_filled",
-    "is_flat_at", "is_one", "is_part_of_sum", "is_reshaped", "is_shielded_at_zero", "is_square", "is_stand_in",
-    "is_told_nothing", "lost_eps", "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of", "rule", "same",
-    "sigmoid_of", "softmax_of", "strip_shapes", "strip_views", "torch_names", "unguarded", "vanishes",
+    "is_flat_at", "is_of_test", "is_one", "is_part_of_sum", "is_reshaped", "is_shielded_at_zero", "is_square",
+    "is_stand_in", "is_told_nothing", "lost_eps", "lowest", "moments_of", "ops_on_complex", "picked", "reduction_of",
+    "rule", "same", "sigmoid_of", "softmax_of", "strip_shapes", "strip_views", "torch_names", "unguarded", "vanishes",
 ]  # fmt: skip

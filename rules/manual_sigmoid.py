@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import LIKELY, Report, Site, Value, exp_limit, first_arg, picked, rule, sigmoid_of
+from nanlint.api import LIKELY, POSSIBLE, Report, Site, Value, exp_limit, first_arg, picked, rule, sigmoid_of
 
 
 @rule(
@@ -56,14 +56,23 @@ def manual_sigmoid(site: Site) -> Iterator[Report]:
     confidence = site.runs_past(x, exp_limit(x.dtype))
     if confidence is None:
         return
+    harmless = _is_right(site) and (site.no_grad or site.result.grad is False)
     yield site.report(
         # what such formulas are written for has no bound
-        max(confidence, LIKELY),
+        POSSIBLE if harmless else max(confidence, LIKELY),
         f"`{site.show(made.place.node)}` overflows to inf above {exp_limit(x.dtype):g}{site.because(x)}: {cure}",
         at=made.place,
         covers=tuple(v.made_by for v in exponentials if v.made_by is not None) + sigmoid_of(site.result),
         defect=("exp", x.ident),
     )
+
+
+def _is_right(site: Site) -> bool:
+    """The value is 0, as it should be, where the divisor is inf; the gradient is not."""
+    above = site.value("input") if site.op == "div" else None
+    if site.op not in ("div", "reciprocal") or (above is not None and picked(above).op == "exp"):
+        return False
+    return above is None or not _exponentials(above)
 
 
 Found = tuple[list[Value], str]

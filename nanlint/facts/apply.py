@@ -88,7 +88,7 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
             emptied = emptied or value.maybe_empty
             if value.slopes and value.grad is not False:
                 sloped.append(value)
-    if len(split) == 1 and not (op.name == "sub" and is_shifted_below_zero(*values.values())):
+    if len(split) == 1 and not (op.name == "sub" and is_shifted_below_zero(values["input"], values["other"])):
         name, node_of = split[0], operands[split[0]].node
         results = [
             apply(frame, op, {**operands, name: Operand(alternative, node_of)}, node)

@@ -122,7 +122,12 @@ def _held(frame: Frame, value: Value, instance: Instance, name: str, node: cst.N
     if method is not None:
         bound = method.bind(value)
         if any(d.rsplit(".", 1)[-1] in PROPERTIES for d in method.decorators):
-            return invoke(frame, bound, (), {}, node)
+            result = invoke(frame, bound, (), {}, node)
+            if result.kind not in ("tensor", "number", "unknown"):
+                return result
+            # what is learned of it holds where it is read again, until something is assigned
+            state = (held.ident for held in instance.attrs.values())
+            return result.but(ident=frame.session.intern(("property", value.ident, name, *state)))
         return Value("function", ident=frame.session.intern(("attr", value.ident, name)), ref=bound)
     session = frame.session
     found = instance.cls.attribute(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nanlint.facts.nonzero import number_of
 from nanlint.facts.relations import strip_views
 from nanlint.finding import Confidence
-from nanlint.interval import FINITE_POSITIVE, NONZERO, Interval, at_most
+from nanlint.interval import FINITE_NONNEGATIVE, FINITE_NONPOSITIVE, FINITE_POSITIVE, NONZERO, Interval, at_most
 
 if TYPE_CHECKING:
     from nanlint.facts.value import Value
@@ -20,7 +20,7 @@ Relations = frozenset[tuple[str, int, float]]
 def difference(
     relations: Relations, values: Mapping[str, Value], range_: Interval | None, reach: Confidence, found: Refined | None
 ) -> Refined | None:
-    """`a - b` behind a test that `a > b`, or that they differ."""
+    """`a - b` behind a test that `a > b` or `a >= b`, or that they differ."""
     left, right = values.get("input"), values.get("other")
     if left is None or right is None:
         return found
@@ -32,7 +32,10 @@ def difference(
     taught = (
         FINITE_POSITIVE if ("gt", left.ident, right.ident) in relations
         else -FINITE_POSITIVE if ("gt", right.ident, left.ident) in relations
-        else NONZERO if apart else None
+        else NONZERO if apart
+        else FINITE_NONNEGATIVE if ("ge", left.ident, right.ident) in relations
+        else FINITE_NONPOSITIVE if ("ge", right.ident, left.ident) in relations
+        else None
     )  # fmt: skip
     if taught is None:
         return found

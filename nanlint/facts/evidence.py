@@ -95,6 +95,10 @@ def zero_is_reached(session: Session, value: Value) -> bool:
     first = first_arg(made)
     if made.op in LENGTHS and first is not None and _is_never_all_zero(strip_views(first)):
         return False
+    if made.op == "sum" and first is not None and is_square(squared := strip_views(first)):
+        return not _is_never_all_zero(strip_views(first_arg(squared) or squared))
+    if made.op == "sqrt" and first is not None and strip_views(first).op == "sum":
+        return zero_is_reached(session, first)
     if made.op not in SIGNS or not (made.op != "mul" or is_square(made)):
         return True
     return can_be_zero(session, made, ranged=False)

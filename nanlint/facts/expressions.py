@@ -136,9 +136,8 @@ def _comprehension(frame: Frame, node: cst.ListComp | cst.SetComp | cst.Generato
     with frame.branch(frame.env.copy()):
         _bind_generators(frame, node.for_in)
         element = frame.evaluate(node.elt)
-    return Value(
-        "tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards, slopes=element.slopes
-    )
+    slopes = element.slopes if element.grad is not False else frozenset()
+    return Value("tuple", ident=frame.session.fresh(), ref=("each", element), hazards=element.hazards, slopes=slopes)
 
 
 def _dict_comprehension(frame: Frame, node: cst.DictComp) -> Value:

@@ -83,7 +83,7 @@ class Env:
         self.marks |= {(word, ident)}
 
     def relate(self, word: str, ident: int, other: float) -> None:
-        """A fact about two: `("gt", x, y)`, `("or", x, y)` are not both 0, `("is not", x, 2.0)` of a number."""
+        """About two: `("gt", x, y)`, `("ge", x, y)`, `("or", x, y)` not both 0, `("is not", x, 2.0)` of a number."""
         self.relations |= {(word, ident, other)}
 
 

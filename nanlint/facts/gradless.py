@@ -12,11 +12,14 @@ METRIC = ("update", "compute")
 
 
 def runs_without_grad(ref: FunctionRef) -> bool:
-    """Autograd does not see the body: `@torch.no_grad()`, or the forward of an autograd Function."""
+    """Autograd does not see the body: `@torch.no_grad()`, an autograd Function, the step of an optimizer."""
     if any(d.rsplit(".", 1)[-1] in GRADLESS for d in ref.decorators):
         return True
     if ref.owner is None:
         return False
+    if ref.name == "step" and ref.owner.is_a("torch.optim.Optimizer", "optim.Optimizer", "Optimizer"):
+        # what it works on is data and gradients: a leaf cannot be changed in place otherwise
+        return True
     return _is_of_metric(ref) or ref.owner.is_a("torch.autograd.Function", "autograd.Function", "Function")
 
 

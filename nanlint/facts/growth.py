@@ -48,7 +48,7 @@ def grows(x: Value, way: int, limit: float, depth: int = 10) -> Confidence | Non
     """How sure it is that real data takes `x` above `limit` (`way` 1) or below `-limit` (`way` -1)."""
     if x.range is not None:
         end, is_open = (x.range.hi, x.range.hi_open) if way > 0 else (-x.range.lo, x.range.lo_open)
-        if end <= limit:
+        if end <= limit or (way > 0 and _is_of_log(x, limit)):
             return None
         if end < HUGE or (x.range.point is not None and not is_open):
             return x.reach
@@ -76,6 +76,22 @@ def grows(x: Value, way: int, limit: float, depth: int = 10) -> Confidence | Non
         first = first_arg(x)
         return POSSIBLE if first is None else grows(first, way, limit, depth)
     return POSSIBLE
+
+
+def _is_of_log(x: Value, limit: float, depth: int = 3) -> bool:
+    """A logarithm or a fraction of one: its exponential is no greater than what it was taken of, in any dtype."""
+    made = picked(x)
+    if made.op == "log":
+        return limit >= exp_limit(made.dtype)
+    inner, factor = first_arg(made), made.arg("other")
+    if inner is None or factor is None or depth == 0:
+        return False
+    if inner.kind == "number" and made.op == "mul":
+        inner, factor = factor, inner
+    number = factor.number
+    if number is None or number <= 0 or made.op not in ("mul", "div"):
+        return False
+    return _is_of_log(inner, limit * number if made.op == "div" else limit / number, depth - 1)
 
 
 def _is_imaginary(x: Value, depth: int) -> bool:

@@ -246,7 +246,7 @@ def _mark(env: Env, word: str, value: Value) -> None:
 
 def _compare(env: Env, op: str, left: Value, right: Value) -> None:
     for one, how, other in ((left, op, right), (right, MIRRORED[op], left)):
-        if how in ("gt", "ne") and other.kind != "number":
+        if how in ("gt", "ge", "ne") and other.kind != "number":
             env.relate(how, one.ident, other.ident)
         elif how == "ne" and other.number:
             env.relate("is not", one.ident, other.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from nanlint.facts.relations import LARGEST, NORMS, SUMS, first_arg, is_square, reduction_of, same, strip_views
@@ -11,6 +12,9 @@ from nanlint.interval import FINITE_POSITIVE, POSITIVE, Interval, at_least
 
 # one, less what rounding takes
 NEARLY_ONE = 0.99
+# a share of as many as 1e8 of them is a normal float32 still
+SHARE = 1e-30
+GRIDS = frozenset({"linspace", "arange", "logspace"})
 REDUCED = SUMS | NORMS | {"any", "amax", "count_nonzero"}
 
 
@@ -41,12 +45,15 @@ def _magnitude_of(value: Value) -> Value:
 
 
 def are_steps_apart(left: Value, right: Value) -> bool:
-    """`grid[1]` and `grid[0]` of a `linspace` or `arange`, whose elements all differ."""
-    one, other = left.arg("element"), right.arg("element")
+    """`grid[1]` and `grid[0]`, or `grid[..., 1:]` and `grid[..., :-1]`, of a grid whose elements all differ."""
     grid, same_grid = first_arg(left), first_arg(right)
-    if one is None or other is None or grid is None or same_grid is None or one.number == other.number:
+    if grid is None or same_grid is None or grid.ident != same_grid.ident or strip_views(grid).op not in GRIDS:
         return False
-    return grid.ident == same_grid.ident and strip_views(grid).op in ("linspace", "arange", "logspace")
+    one, other = left.arg("element"), right.arg("element")
+    if one is not None and other is not None:
+        return one.number != other.number
+    later, earlier = left.arg("piece"), right.arg("piece")
+    return later is not None and earlier is not None and {later.ref, earlier.ref} == {(1.0, None), (None, -1.0)}
 
 
 def are_shares_of_one(left: Value, right: Value) -> bool:
@@ -88,12 +95,40 @@ def sum_of_scaled(value: Value, dim: Value | None) -> Interval | None:
         asks = condition.op in ("gt", "ne") and bound is not None and bound.number == 0
         whole = reduction_of(tested, SUMS) if asks and tested is not None else None
         return POSITIVE if same(whole, kept) and _is_positive(other) else None
+    if of.op == "topk" and kept is not None and of.arg("largest") is None:
+        shares = strip_views(kept)
+        along = shares.op == "softmax" and _is_one_dim(shares.arg("dim"), of.arg("dim"))
+        return POSITIVE if along and (dim is None or _is_one_dim(dim, of.arg("dim"))) else None
     source, across = of.arg("src"), of.arg("dim")
     if of.op == "scatter_add" and kept is not None and source is not None and across is not None:
         whole_row = dim is None or dim.kind == "none" or dim.number == across.number
         starts = kept.range is not None and kept.range.lo >= 0
         return POSITIVE if whole_row and starts and _is_positive(source) else None
     return None
+
+
+def is_even(range_: Interval) -> bool:
+    """No positive member is so small beside another that its share of a sum of them underflows."""
+    return range_.lo > 0 and range_.hi < math.inf and range_.lo / range_.hi > SHARE
+
+
+def largest_share(
+    values: Mapping[str, Value], range_: Interval | None, reach: Confidence
+) -> tuple[Interval, Confidence] | None:
+    """The largest entry of a softmax of n entries is 1 / n or more."""
+    value, dim, other = values.get("input"), values.get("dim"), values.get("other")
+    if value is None or (other is not None and other.kind != "number"):
+        return None
+    dim = dim if other is None else other
+    shares = strip_views(value)
+    along = shares.op == "softmax" and (dim is None or _is_one_dim(dim, shares.arg("dim")))
+    return (Interval(0.0, 1.0, lo_open=True), Confidence.LIKELY) if along else None
+
+
+def _is_one_dim(one: Value | None, other: Value | None) -> bool:
+    """Both name the same dim, as far as it shows: the last one may be counted from either end."""
+    first, second = (-1.0 if v is None else v.number for v in (one, other))
+    return first is not None and second is not None and (first == second or (first < 0) != (second < 0))
 
 
 def is_unit(value: Value) -> bool:

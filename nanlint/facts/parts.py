@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.dtypes import dtypes_of_parts, is_integral
 from nanlint.facts.value import Value
+from nanlint.finding import Confidence
+from nanlint.interval import FINITE_NONNEGATIVE
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Frame
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 # tuples of any length, all of one kind
 PIECES = frozenset("split chunk unbind tensor_split meshgrid broadcast_tensors hsplit split_with_sizes".split())
 # how many factors there are, and which of them holds eigenvalues or singular values, whose gradient is always finite
-FACTORS = {"eigh": (2, 0), "eig": (2, 0), "svd": (3, 1), "qr": (2, None)}
+FACTORS = {"eigh": (2, 0), "eig": (2, 0), "svd": (3, 1), "svd_lowrank": (3, 1), "qr": (2, None)}
+SINGULAR = frozenset({"svd", "svd_lowrank"})
 
 # what the parts are called where the tuple has names
 NAMES = {
@@ -51,4 +54,7 @@ def parts(frame: Frame, op: Op, result: Value) -> Value:
             place = result.made_by.place if result.made_by is not None else None
             slopes = frozenset(s for s in result.slopes if s.op != op.name or s.place != place)
             items[values] = items[values].but(slopes=slopes)
+            if op.name in SINGULAR:
+                # exactly 0 for a matrix of zeros: rounding makes something else of it for most singular ones
+                items[values] = items[values].but(range=FINITE_NONNEGATIVE, reach=Confidence.POSSIBLE, because=None)
     return result.but(items=tuple(items), kind="tuple")

@@ -14,12 +14,14 @@ from nanlint.facts.nonzero import (
     counts_all,
     diagonal_of_factor,
     has_nonzero_rows,
+    is_even,
     is_unit,
+    largest_share,
     leads_away_from_zero,
     sum_of_scaled,
 )
 from nanlint.facts.peaks import is_along, peak
-from nanlint.facts.probabilities import mixed
+from nanlint.facts.probabilities import mixed, picked
 from nanlint.facts.relations import (
     EPS,
     LARGEST,
@@ -87,7 +89,8 @@ def refine(
 
 def _sub(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
-    if left is None or right is None:
+    alpha = values.get("alpha")
+    if left is None or right is None or (alpha is not None and alpha.number != 1):
         return None
     if left.ident == right.ident:
         certain = Confidence.CERTAIN if "tensor" in (left.kind, right.kind) else Confidence.LIKELY
@@ -210,16 +213,19 @@ def _opposite(a: Value | None, b: Value | None) -> bool:
 
 def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence) -> Refined | None:
     left, right = values.get("input"), values.get("other")
-    if left is None or right is None or left.kind == "number":
+    if left is None or right is None:
         return None
+    if left.kind == "number":
+        # no data is infinite, so that the quotient is not 0
+        return (range_, Confidence.POSSIBLE) if _is_positive(right) and picked(right).made_by is None else None
     nan = range_ is None or range_.nan
     total = reduction_of(right, SUMS)
     if total is not None and same(total, left) and left.range is not None and left.range.lo >= 0:
         # what was kept away from zero underflows only beside an enormous sum
-        return Interval(0.0, 1.0, nan=nan), Confidence.POSSIBLE if _is_positive(left) else Confidence.LIKELY
+        unsure = Confidence.POSSIBLE if _is_positive(left) else Confidence.LIKELY
+        return Interval(0.0, 1.0, lo_open=is_even(left.range), nan=nan), unsure
     magnitude = _guarded(right)
-    length = reduction_of(magnitude, NORMS)
-    if length is not None and same(length, left):
+    if same(reduction_of(magnitude, NORMS), left):
         return Interval(-1.0, 1.0, nan=nan), Confidence.LIKELY
     if left.ident == right.ident:
         return Interval(1.0, 1.0, nan=nan), Confidence.LIKELY
@@ -248,8 +254,7 @@ def _guarded(value: Value) -> Value:
     """The quantity below `+ eps` and `clamp`."""
     for _ in range(3):
         stripped = strip_views(value)
-        inner = stripped.arg("input")
-        other = stripped.arg("other")
+        inner, other = stripped.arg("input"), stripped.arg("other")
         if inner is not None and (
             stripped.op in ("clamp", "clamp_min")
             or (stripped.op == "add" and other is not None and other.kind == "number")
@@ -341,5 +346,5 @@ RELATIONS = {
     "mean": _mean, "matmul": _product, "mm": _product, "bmm": _product, "dot": _product, "mv": _product, "sub": _sub,
     "diagonal": diagonal_of_factor, "mul": _mul, "addcmul": _addcmul, "div": _div, "sum": _sum, "pow": _pow,
     "log_softmax": _log_softmax, "norm": _norm, "vector_norm": _norm, "linalg_norm": _norm,
-    "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
+    "max": largest_share, "amax": largest_share, "conv1d": _windowed, "conv2d": _windowed, "conv3d": _windowed,
 }  # fmt: skip

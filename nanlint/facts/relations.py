@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from nanlint.facts.value import Value
+from nanlint.finding import Confidence
 from nanlint.interval import POSITIVE, at_most, exactly
 from nanlint.ops import DTYPES, TABLE
 
@@ -169,6 +170,9 @@ def is_shielded_at_zero(value: Value, depth: int = 8) -> bool:
     inner = first_arg(value)
     if value.op in MASKED_AT_ZERO:
         return True
+    if value.op in ("diag", "diag_embed") and inner is not None and inner.range is not None:
+        # the zeros beside the diagonal were made from nothing
+        return 0 not in inner.range or inner.reach is Confidence.POSSIBLE or is_shielded_at_zero(inner, depth - 1)
     if value.op in CLAMPS and inner is not None:
         return is_flat_at(value, (0.0,)) or is_shielded_at_zero(inner, depth - 1)
     op = TABLE.get(value.op)

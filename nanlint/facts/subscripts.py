@@ -60,6 +60,8 @@ def select(frame: Frame, base: Operand, indices: list[Value], node: cst.Node) ->
     key = ("index", value.ident, *map(IDENT, indices))
     masks = list(filter(emptiness.is_mask, indices))
     element = {"element": indices[0]} if len(indices) == 1 and indices[0].number is not None else {}
+    if indices and indices[-1].kind == "slice" and not element:
+        element = {"piece": indices[-1]}
     whole = frame.session.intern(("slice", 0, 0, 0))
     # `x[:, None]` holds all that `x` does
     how = "unsqueeze" if all(i.kind == "none" or i.ident == whole for i in indices) else "index"
@@ -114,5 +116,7 @@ def _index(frame: Frame, element: cst.BaseSlice) -> Value:
     if isinstance(element, cst.Index):
         return frame.evaluate(element.value)
     parts = (element.lower, element.upper, element.step) if isinstance(element, cst.Slice) else ()
-    idents = [frame.evaluate(part).ident if part is not None else 0 for part in parts]
-    return Value("slice", ident=frame.session.intern(("slice", *idents)))
+    ends = [frame.evaluate(part) if part is not None else None for part in parts]
+    ident = frame.session.intern(("slice", *(0 if end is None else end.ident for end in ends)))
+    ref = tuple(None if end is None else end.number for end in ends[:2])
+    return Value("slice", ident=ident, ref=ref)

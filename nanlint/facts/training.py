@@ -206,7 +206,7 @@ def _changes_gradient(name: str, receiver: Value, positional: Sequence[Operand])
         factor = positional[0].value if positional else None
         if name in SCALES and factor is not None and not factor.is_literal and factor.op not in ("len", "size"):
             return "clip"
-    elif name in UPDATES and any(carries_gradient(o.value) for o in positional):
+    elif name in UPDATES and any(carries_gradient(o.value) for o in positional) and not carries_gradient(receiver):
         return "step"
     return None
 

@@ -22,7 +22,7 @@ NETS = pattern(
     r"scaled_dot_product_attention))\("
 )
 LIGHTNING = ("LightningModule", "LightningDataModule")
-TESTS = pattern(r"(?:^|[/\\])test_[^/\\]*\.py$|_test\.py$")
+TESTS = pattern(r"(?:^|[/\\])(?:test_|tests?[/\\])[^/\\]*\.py$|_test\.py$")
 SAME, OTHER = (cst.Is, cst.Equal), (cst.IsNot, cst.NotEqual)
 
 
@@ -71,6 +71,11 @@ class Loop(Entity):
         return step.place
 
 
+def is_of_test(session: Session, name: str) -> bool:
+    """The definition of that name is run by pytest, or helps what is, by its name and that of its file."""
+    return name.startswith("test_") or TESTS.search(session.source.path) is not None
+
+
 class Training:
     """What a definition does of training; the payload of a "training-step" site."""
 
@@ -107,7 +112,7 @@ class Training:
     @property
     def is_test(self) -> bool:
         """Code that pytest runs, by the names that it goes by: its few steps are on data that it makes."""
-        return self.name.startswith("test_") or TESTS.search(self.session.source.path) is not None
+        return is_of_test(self.session, self.name)
 
     def is_hooked(self) -> bool:
         """Some hook of the file limits the gradients."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nanlint.finding import Confidence
 from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, INF, ONE, UNIT, ZERO, Interval, at_least
 from nanlint.ops.define import CERTAIN, POSSIBLE, op
+from nanlint.ops.dtypes import DTYPES
 from nanlint.ops.op import Call, Op, Shape
 from nanlint.ops.shapes import always, argument, join, same
 from nanlint.slotted import replace
@@ -33,8 +34,17 @@ def uniform(call: Call) -> Interval | None:
     high = argument(call, "to") if call.given("to") else ONE
     if low is None or high is None:
         return None
-    # from 0 or below the upper limit is not drawn, as with `rand`; between two of one sign rounding may reach it
-    return replace(low.join(high), hi_open=low.hi <= 0 < high.lo)
+    return replace(low.join(high), hi_open=low.hi <= 0 < high.lo or _is_missed(low, high))
+
+
+def _is_missed(low: Interval, high: Interval) -> bool:
+    """The upper limit is not drawn, as with `rand`; between two of one size the sum may round to it."""
+    start, end = low.point, high.point
+    if start is None or end is None or not start < end:
+        return False
+    nearest = DTYPES["float32"].nearest
+    first, limit = nearest(start), nearest(end)
+    return nearest(nearest((1 - 2**-24) * nearest(limit - first)) + first) < limit
 
 
 def whole(call: Call) -> Interval | None:

@@ -120,7 +120,7 @@ OPS: tuple[Op, ...] = (
     op("cummin", "TM", same, "input dim", returns="tuple", rest=COUNT, complex="raises"),
     op("sort", "TM", same, "input dim descending", returns="tuple", rest=COUNT, complex="raises"),
     op("msort", "TM", same, "input", complex="raises"),
-    op("topk", "TM", same, "input k dim", returns="tuple", rest=COUNT, complex="raises"),
+    op("topk", "TM", same, "input k dim largest", returns="tuple", rest=COUNT, complex="raises"),
     op("kthvalue", "TM", same, "input k dim", returns="tuple", rest=COUNT, reduces=True, complex="raises"),
     op("quantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
     op("nanquantile", "TMN", quantile, "input q dim", reduces=True, complex="raises"),
