@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Set
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from nanlint.ops import LINES
+from nanlint.ops import BY_WORD, by_spelling
 from nanlint.patterns import pattern
 from nanlint.slotted import Data
 from nanlint.source.lex import words_of
@@ -41,10 +41,11 @@ class _Bound(Data):
     stars: bool
 
 
-def naming(ops: Set[str], index: Index) -> Callable[[str], bool]:
+def naming(ops: frozenset[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: does it name one of these ops?"""
-    imports, named = index.imports, _named()
-    words = {word for word in named.keys() & index.source.words if not ops.isdisjoint(named[word])}
+    imports = index.imports
+    named = _words(ops)
+    words = named & index.source.words
     imported: set[str] = set()
     modules: set[str] = set()
     numeric: set[str] = set()
@@ -52,7 +53,7 @@ def naming(ops: Set[str], index: Index) -> Callable[[str], bool]:
         module, _, last = target.rpartition(".")
         if "math" in (module, target):
             numeric.add(name)
-        elif not ops.isdisjoint(named.get(last, ())) or ("optimizer" in ops and _is_optimizer(module, last)):
+        elif last in named or ("optimizer" in ops and _is_optimizer(module, last)):
             imported.add(name)
         if target.partition(".")[0] in MODULES:
             modules.add(name)
@@ -85,33 +86,23 @@ def has_word(code: str, words: Iterable[str]) -> bool:
     return False
 
 
-@cache
-def _named() -> dict[str, tuple[str, ...]]:
-    """By word: the ops that it names."""
-    named: dict[str, tuple[str, ...]] = {}
-    for op in LINES:
-        words = {spelling[spelling.rfind(".") + 1 :].rstrip("_") for spelling in op.spellings}
-        words.update([word.lstrip("_") for word in words if word[0] == "_"])
-        of = (op.name,)
-        for word in words:
-            for name in (word, f"{word}_"):
-                known = named.setdefault(name, of)
-                if known is not of:
-                    named[name] = known + of
-    return named
+@lru_cache(maxsize=16)
+def _words(ops: frozenset[str]) -> frozenset[str]:
+    """The words that name one of these ops, those that work in place included."""
+    words = [word for word, lines in BY_WORD.items() for line in lines if line.name in ops]
+    return frozenset(words).union([f"{word}_" for word in words])
 
 
 @cache
-def _methods() -> dict[str, bool]:
-    """By name, the methods that are ops: whether they take arguments, as those that also work in place do not."""
-    spelled = {spelling: op for op in LINES for spelling in op.spellings}
-    methods: dict[str, bool] = {}
-    for spelling, op in spelled.items():
-        owner, _, name = spelling.rpartition(".")
-        if owner.rpartition(".")[2][:1].isupper():
-            is_elementwise = len(op.parameters) == 1 and f"{owner}.{name.rstrip('_')}_" in spelled
-            methods[name] = methods.get(name, False) or not is_elementwise
-    return methods
+def _takes_arguments(name: str) -> bool | None:
+    """A method of that name takes arguments, as those do not that also work in place; None where it is no op."""
+    takes: bool | None = None
+    for op in BY_WORD.get(name.rstrip("_"), ()):
+        for owner in ("torch.Tensor", "torch.distributions.Distribution"):
+            if f"{owner}.{name}" in op.spellings:
+                is_elementwise = len(op.parameters) == 1 and by_spelling(f"{owner}.{name.rstrip('_')}_") is not None
+                takes = takes or not is_elementwise
+    return takes
 
 
 def _is_optimizer(module: str, name: str) -> bool:
@@ -143,7 +134,7 @@ def _uses(name: str, code: str, bound: _Bound) -> bool:
 
 def _is_method(name: str, code: str, at: int) -> bool:
     """Tensors or distributions have a method of that name, and it takes what the call there gives."""
-    takes_arguments = _methods().get(name)
+    takes_arguments = _takes_arguments(name)
     return takes_arguments is not None and (takes_arguments or EMPTY_CALL.match(code, at) is not None)
 
 

@@ -22,7 +22,7 @@ from nanlint.facts.value import Application, Module, Operand, Value, literal
 from nanlint.facts.writes import written
 from nanlint.finding import Confidence
 from nanlint.ops import by_spelling, is_module
-from nanlint.ops.names import tensor_only_methods
+from nanlint.ops.names import is_tensor_only
 from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def method_call(
             return result
     op = by_spelling(f"torch.Tensor.{name}") if value.kind in ("tensor", "unknown", "number") else None
     if op is not None and (value.kind != "unknown" or _fits(op, positional, keywords, starred)):
-        tensorial = name in ARRAY_METHODS or name in tensor_only_methods()
+        tensorial = name in ARRAY_METHODS or is_tensor_only(name)
         if tensorial:
             know_tensor(frame, value)
         bound = bind_op(frame, op, [base, *positional], keywords, node if starred else None)

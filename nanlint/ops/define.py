@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from nanlint.finding import Confidence
 from nanlint.interval import Interval
 from nanlint.ops.op import DtypeRule, Need, OnComplex, Op, Returns, Shape, Singular
-
-PREFIX = {
-    "T": "torch.",
-    "M": "torch.Tensor.",
-    "F": "torch.nn.functional.",
-    "S": "torch.special.",
-    "L": "torch.linalg.",
-    "Q": "torch.fft.",
-    "N": "numpy.",
-    "n": "torch.nn.",
-}
-"""Letters for the places where torch keeps an op; `op` adds I, J and G, the in-place spellings `x.name_()`,
-`torch.name_` and `torch.nn.functional.name_`."""
-
-IN_PLACE = {"I": "torch.Tensor.", "J": "torch.", "G": "torch.nn.functional."}
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 
@@ -47,25 +34,18 @@ def op(
     random: bool = False,
     differentiable: bool = True,
 ) -> Op:
-    """One line of the table.
-
-    `places` are letters of `PREFIX` and `IN_PLACE`, at which `name` and each of the `aliases` is found. `also`
-    lists spellings of other names ("S.expit N.power"), `nn` the module classes. Lists are words in a string.
-    """
-    spellings = {
-        PREFIX[place] + word if place in PREFIX else f"{IN_PLACE[place]}{word}_"
-        for word in (name, *aliases.split())
-        for place in places
-    }
-    for word in also.split():
-        place, _, rest_of_name = word.partition(".")
-        spellings.add(PREFIX[place] + rest_of_name)
-    spellings.update(PREFIX["n"] + word for word in nn.split())
+    """One line of the table: `parameters` and `constructor` are words in a string."""
     return Op(
-        name, frozenset(spellings), tuple(parameters.split()), shape, tuple(constructor.split()), needs, attains,
-        singular, _parts(trap), _parts(shield), dtype, returns, rest, complex, reduces, random, differentiable,
+        name, places, _split(parameters), shape, _split(constructor), needs, attains, singular, _parts(trap),
+        _parts(shield), dtype, returns, rest, complex, reduces, random, differentiable, aliases, also, nn,
     )  # fmt: skip
 
 
+@cache
+def _split(words: str) -> tuple[str, ...]:
+    """Most lines have the parameters of some other line."""
+    return tuple(words.split())
+
+
 def _parts(intervals: Interval | tuple[Interval, ...]) -> tuple[Interval, ...]:
-    return (intervals,) if isinstance(intervals, Interval) else intervals
+    return intervals if isinstance(intervals, tuple) else (intervals,)

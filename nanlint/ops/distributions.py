@@ -80,7 +80,7 @@ def distribution(
     DISTRIBUTIONS[name] = Family(needs=wanted, **methods)  # type: ignore[arg-type]
     shape = nothing if draws is None else always(draws) if isinstance(draws, Interval) else draws
     return Op(
-        name, frozenset({f"torch.distributions.{name}"}), tuple(parameters.split()), shape, needs=wanted,
+        name, "D", tuple(parameters.split()), shape, needs=wanted,
         attains=attains, returns="distribution", complex="raises", dtype="float",
     )  # fmt: skip
 
@@ -110,7 +110,7 @@ def transform(
     DISTRIBUTIONS[name] = Family(density=density)
     shape = nothing if image is None else always(image)
     return Op(
-        name, frozenset({f"torch.distributions.{name}"}), (*parameters.split(), "cache_size"), shape,
+        name, "D", (*parameters.split(), "cache_size"), shape,
         attains=attains, returns="distribution", complex="raises",
     )  # fmt: skip
 
@@ -125,7 +125,7 @@ def method(
 ) -> Op:
     """A method of all distributions."""
     return Op(
-        name, frozenset({f"torch.distributions.Distribution.{name}"}), ("input", *parameters.split()), shape,
+        name, "d", ("input", *parameters.split()), shape,
         attains=attains, complex="raises", differentiable=differentiable,
         random=name in ("sample", "rsample", "sample_n"),
     )  # fmt: skip
@@ -187,7 +187,7 @@ OPS: tuple[Op, ...] = (
     transform("SoftplusTransform", NONNEGATIVE, POSITIVE),
     transform("ExpTransform", NONNEGATIVE, POSITIVE),
     transform("AffineTransform", None, parameters="loc scale event_dim"),
-    Op("kl_divergence", frozenset({"torch.distributions.kl_divergence"}), ("p", "q"), nothing, complex="raises"),
+    Op("kl_divergence", "D", ("p", "q"), nothing, complex="raises"),
     method("log_prob", "value"),
     method("entropy"),
     method("cdf", "value", always(UNIT), attains=LIKELY),

@@ -39,12 +39,9 @@ def torch_names() -> frozenset[str]:
     return frozenset((Path(__file__).parent / "data" / "torch_names.txt").read_text("utf-8").split())
 
 
-@lru_cache(maxsize=1)
-def tensor_only_methods() -> frozenset[str]:
-    """Methods and attributes by which a receiver is known to be a tensor: `unsqueeze`, `masked_fill`, `softmax`."""
-    prefix = "torch.Tensor."
-    methods = {name[len(prefix) :] for name in torch_names() if name.startswith(prefix)}
-    return frozenset(methods - SHARED_METHODS - NOT_CALLED)
+def is_tensor_only(method: str) -> bool:
+    """A receiver with that method is known to be a tensor: `unsqueeze`, `masked_fill`, `softmax`."""
+    return f"torch.Tensor.{method}" in torch_names() and method not in SHARED_METHODS and method not in NOT_CALLED
 
 
 NOT_CALLED = frozenset(

@@ -6,7 +6,7 @@ describe floats: softmax, sigmoid and exp attain 0 by underflow, sigmoid and tan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 
 from nanlint.finding import Confidence
@@ -55,12 +55,30 @@ DtypeRule = Literal["same", "promote", "bool", "integer", "float", "real", "comp
 OnComplex = Literal["fine", "raises", "drops", "mangles"]
 
 
+PREFIX = {
+    "T": "torch.",
+    "M": "torch.Tensor.",
+    "F": "torch.nn.functional.",
+    "S": "torch.special.",
+    "L": "torch.linalg.",
+    "Q": "torch.fft.",
+    "N": "numpy.",
+    "n": "torch.nn.",
+    "D": "torch.distributions.",
+    "d": "torch.distributions.Distribution.",
+}
+"""Letters for the places where torch keeps an op; I, J and G are those of the in-place spellings `x.name_()`,
+`torch.name_` and `torch.nn.functional.name_`."""
+
+IN_PLACE = {"I": "torch.Tensor.", "J": "torch.", "G": "torch.nn.functional."}
+
+
 class Op(Data):
     """One operation.
 
     `name`: the canonical name, which rules and `made_by` use.
-    `spellings`: every dotted name that calls it: `torch.log`, `torch.Tensor.log`, `torch.Tensor.log_`,
-    `torch.nn.functional.relu`, `numpy.log`, and `torch.nn.ReLU` for a module whose instances apply it.
+    `places`: letters of `PREFIX` and `IN_PLACE`, at which `name` and each of the `aliases` is found. `also` lists
+    spellings of other names ("S.expit N.power"), `nn` the module classes. Lists are words in a string.
     `parameters`: the names of the positional parameters in order, the input(s) first; a method's receiver
     is the first. Module spellings take `constructor` at construction and the rest of the inputs at the call.
     `shape`: the range of the result. `attains`: how sure it is that real runs reach the ends of that range
@@ -74,7 +92,7 @@ class Op(Data):
     """
 
     name: str
-    spellings: frozenset[str]
+    places: str
     parameters: tuple[str, ...]
     shape: Shape
     constructor: tuple[str, ...] = ()
@@ -90,6 +108,33 @@ class Op(Data):
     reduces: bool = False
     random: bool = False
     differentiable: bool = True
+    aliases: str = ""
+    also: str = ""
+    nn: str = ""
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """Every dotted name that calls it: `torch.log`, `torch.Tensor.log_`, `torch.nn.functional.relu`, `numpy.log`.
+
+        `torch.nn.ReLU` is one of a module whose instances apply it.
+        """
+        found = [
+            PREFIX[place] + word if place in PREFIX else f"{IN_PLACE[place]}{word}_"
+            for word in (self.name, *self.aliases.split())
+            for place in self.places
+        ]
+        found += [PREFIX[word[0]] + word[2:] for word in self.also.split()]
+        return frozenset((*found, *(PREFIX["n"] + word for word in self.nn.split())))
+
+    @property
+    def words(self) -> Iterable[str]:
+        """What its spellings end in, without the underscore of those in place; private ones also without theirs."""
+        named = (self.name.rstrip("_"),) if self.places else ()
+        if not (self.aliases or self.also or self.nn):
+            return named
+        others = [word[word.rfind(".") + 1 :].rstrip("_") for word in self.also.split()]
+        public = [word.lstrip("_") for word in others]
+        return {*named, *self.aliases.split(), *others, *public, *self.nn.split()}
 
     def traps(self, x: Interval) -> bool:
         """Some member of `x` turns an upstream gradient of 0 into NaN."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 from nanlint.ops import (
     activations,
     binary,
@@ -25,39 +27,52 @@ LINES: tuple[Op, ...] = tuple(op for family in FAMILIES for op in family.OPS)
 TABLE: dict[str, Op] = {}
 """From the canonical name to the (first) line of the op."""
 
-_SPELLINGS: dict[str, Op] = {}
+BY_WORD: dict[str, tuple[Op, ...]] = {}
+"""From what a dotted name ends in, without the underscore of what works in place, to the lines that it may call."""
 
 for _line in LINES:
     TABLE.setdefault(_line.name, _line)
-    for _spelling in _line.spellings:
-        _SPELLINGS[_spelling] = _line
+    _one = (_line,)
+    for _word in _line.words:
+        _known = BY_WORD.setdefault(_word, _one)
+        if _known is not _one:
+            BY_WORD[_word] = _known + _one
 
 
 LOSSES: frozenset[str] = frozenset(_op.name for _op in losses.OPS)
 
 
+@cache
 def ops_on_complex(*behaviours: OnComplex) -> frozenset[str]:
     """The names of the ops, losses apart, that do one of these things with a complex tensor."""
     return frozenset(line.name for line in LINES if line.complex in behaviours) - LOSSES
 
 
+@lru_cache(maxsize=4096)
 def by_spelling(dotted: str) -> Op | None:
     """The op that a dotted name calls, such as `torch.log`, `torch.Tensor.log_` or `torch.nn.ReLU`; None if unknown.
 
     `torch.functional.norm`, the modules of torch.nn and distributions by their defining files, and the functions that
     `torch.nn.functional` hands on to are found as well.
     """
-    found = _SPELLINGS.get(dotted)
+    found = _spelled(dotted)
     if found is not None or not dotted.startswith("torch."):
         return found
     if dotted.startswith("torch.functional."):
-        return _SPELLINGS.get("torch." + dotted[len("torch.functional.") :])
+        return _spelled("torch." + dotted[len("torch.functional.") :])
     if dotted.startswith("torch._C._nn."):
-        return _SPELLINGS.get("torch.nn.functional." + dotted.rpartition(".")[2])
+        return _spelled("torch.nn.functional." + dotted.rpartition(".")[2])
     if dotted.startswith("torch.nn.modules."):
-        return _SPELLINGS.get("torch.nn." + dotted.rpartition(".")[2])
+        return _spelled("torch.nn." + dotted.rpartition(".")[2])
     if dotted.startswith("torch.distributions.") and dotted.count(".") == 3:
-        return _SPELLINGS.get("torch.distributions." + dotted.rpartition(".")[2])
+        return _spelled("torch.distributions." + dotted.rpartition(".")[2])
+    return None
+
+
+def _spelled(dotted: str) -> Op | None:
+    for line in BY_WORD.get(dotted[dotted.rfind(".") + 1 :].rstrip("_"), ()):
+        if dotted in line.spellings:
+            return line
     return None
 
 
