@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Set
 from functools import cache
 from typing import TYPE_CHECKING
+
+from nanlint.source import lex
 
 if TYPE_CHECKING:
     from nanlint.rule import Rule
@@ -38,8 +39,7 @@ def _is_mentioned(mentions: Iterable[str], source: Source, beginnings: Set[str],
 @cache
 def _parts(text: str) -> tuple[str, str]:
     """What of a text stands within a word, and the letters that a part of one begins with then, if it has as many."""
-    found = re.search(r"\w+", text)
-    part = found[0] if found is not None else ""
+    part = next(iter(text.translate(lex.APART).split()), "")
     return part, part[:3] if part[:3].isalpha() and len(part) > 2 else ""
 
 

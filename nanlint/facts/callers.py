@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from nanlint.ops import TABLE
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from nanlint.facts.frame import Session
     from nanlint.source import Definition
 
-DEFINES, WORD = re.compile(r"\bdef \Z"), re.compile(r"\w")
 # what such a decorator makes is called as the function is, and by nobody else
 PLAIN = frozenset({"staticmethod", "classmethod", "no_grad", "inference_mode", "enable_grad", "script", "compile"})
 
@@ -49,9 +47,15 @@ def _mentions(name: str, code: str) -> int:
     found, at = 0, code.find(name)
     while at >= 0:
         before, behind = code[max(0, at - 5) : at], code[at + len(name) : at + len(name) + 1]
-        found += not (WORD.match(before[-1:]) or WORD.match(behind) or DEFINES.search(before))
+        defines = before.endswith("def ") and not _is_letter(before[:-4])
+        found += not (defines or _is_letter(before[-1:]) or _is_letter(behind))
         at = code.find(name, at + len(name))
     return found
+
+
+def _is_letter(character: str) -> bool:
+    """It may stand in a name."""
+    return character.isalnum() or character == "_"
 
 
 def _is_reached(session: Session, root: Definition, covered: set[Definition]) -> bool:

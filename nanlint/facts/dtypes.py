@@ -65,6 +65,8 @@ def dtype_name(name: str) -> str | None:
 
 def default_dtype(text: str) -> str | None:
     """The dtype that a file gives to floats that are told none; None when it sets several, or one that is not named."""
+    if "set_default_" not in text:
+        return "float32"
     asked = {LEGACY.get(last, ALIASES.get(last, last)) for _, last in SET_DEFAULT.findall(text)} or {"float32"}
     only = asked.pop()
     return only if not asked and only in FLOATS else None

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING
 
 from nanlint.facts.value import Value
 from nanlint.ops import TABLE
-from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Session
 
 DEPTH = 24
-READERS = pattern(r"(?:load|loads|loadmat|loadtxt|genfromtxt|fromfile|imread|read_[a-z]+|torch_load|File)$")
+READERS = frozenset("load loads loadmat loadtxt genfromtxt fromfile imread torch_load File".split())
 TRAINED = frozenset({"network", "parameter"})
 # made to be written into
 STATES = frozenset({"zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty"})
 NOT_DATA = frozenset({"number", "string", "none", "name", "slice", "class", "function", "device", "file", "instance"})
+
+
+def reads(function: str) -> bool:
+    """A function of that name reads a file: `loadtxt`, `read_csv`."""
+    kind = function.removeprefix("read_")
+    return function in READERS or (kind != function and kind.isalpha() and kind.islower())
 
 
 def is_fixed(session: Session, value: Value) -> bool:

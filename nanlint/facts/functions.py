@@ -13,12 +13,11 @@ from nanlint.facts.frame import Env, Frame, Session
 from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.joined import join
 from nanlint.facts.memo import signature, transplant
-from nanlint.facts.parameters import is_setting, is_tensor, parameter_value
+from nanlint.facts.parameters import gives_no_tensor, is_setting, is_tensor, parameter_value
 from nanlint.facts.value import Operand, Value
 from nanlint.facts.writes import is_buffer, written
 from nanlint.finding import Confidence
 from nanlint.interval import INF, Interval
-from nanlint.patterns import pattern
 from nanlint.slotted import Entity
 from nanlint.source import nodes as cst
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 2
 MAX_INLINED_ROWS, MAX_INLINED_STEPS = 60, 300
 MAX_FOLLOWED_ROWS, MAX_FOLLOWED_STEPS = 12, 200
-NO_TENSOR = pattern(r"\)\s*->\s*[\"']?(?:None|bool|str|int|nn\.Module|Callable\b[^:]*)[\"']?\s*:")
 
 
 class FunctionRef(Entity):
@@ -80,7 +78,7 @@ class FunctionRef(Entity):
             return True
         limit = MAX_FOLLOWED_ROWS * 2 if self.name == "__init__" else MAX_FOLLOWED_ROWS
         code = self.definition.code
-        return code.count("\n") <= limit and (self.name == "__init__" or NO_TENSOR.search(code) is None)
+        return code.count("\n") <= limit and (self.name == "__init__" or not gives_no_tensor(code))
 
     @property
     def decorators(self) -> Sequence[str]:

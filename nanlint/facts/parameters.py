@@ -1,9 +1,8 @@
-"""What a signature says of a parameter: its annotation and its default."""
+"""What a signature says: the annotation and the default of a parameter, what is given."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +11,27 @@ from nanlint.facts.dtypes import dtype_name
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.value import ABSENT, Kind, Module, Value
 from nanlint.finding import Confidence
-from nanlint.patterns import pattern
 from nanlint.source import nodes as cst
+from nanlint.source.lex import APART
 
 if TYPE_CHECKING:
     from nanlint.source import ClassEntry, Definition
 
-TENSOR = pattern(r"\b(?:[A-Za-z]*Tensor|ndarray|NDArray|ArrayLike)\b")
-COLLECTION = pattern(
-    r"^(?:Optional\[)?(?:typing\.|t\.)?(?:List|Tuple|Sequence|Iterable|Iterator|Set|Collection|list|tuple|set|Dict|dict|Mapping)\b"
+COLLECTIONS = frozenset("List Tuple Sequence Iterable Iterator Set Collection list tuple set".split())
+MAPPINGS = frozenset({"Dict", "dict", "Mapping"})
+ARRAYS = frozenset({"ndarray", "NDArray", "ArrayLike"})
+NETWORKS = frozenset({"Module", "nn.Module", "torch.Module", "torch.nn.Module"})
+CALLABLES = frozenset({"Callable", "Type", "type", "Module", "Optimizer", "Dataset", "DataLoader"})
+NUMBERS = frozenset({"int", "float", "bool", "complex", "Number", "Real", "SupportsFloat"})
+TEXTS = frozenset({"str", "bytes", "Path", "PathLike", "device", "dtype", "Generator", "Literal"})
+NO_TENSORS = frozenset({"None", "bool", "str", "int", "nn.Module"})
+NO_CLASSES = frozenset({"Any", "Array", "Self", "Module"})
+# what a tensor holds, by its own name or by the name that its shape stands behind: `Int[Tensor, "b n"]`
+DTYPES = (
+    ("bool", frozenset({"BoolTensor"}), frozenset({"Bool"})),
+    ("complex64", frozenset[str](), frozenset({"Complex", "Complex64", "Complex128"})),
+    ("int64", frozenset({"LongTensor", "IntTensor"}), frozenset({"Int", "Int32", "Int64"})),
 )
-CALLABLE = pattern(r"\b(?:Callable|Type|type|Module|Optimizer|Dataset|DataLoader)\b")
-NETWORK = pattern(r"(?:torch\.)?(?:nn\.)?Module")
-NUMBER = pattern(r"\b(?:int|float|bool|complex|Number|Real|SupportsFloat)\b")
-TEXT = pattern(r"\b(?:str|bytes|Path|PathLike|device|dtype|Generator|Literal)\b")
-OBJECT = pattern(r"(?:\w+\.)*[A-Z]\w{2,}")
-COMPLEX = pattern(r"\bComplex(?:64|128)?\[")
-INTEGER = pattern(r"\b(?:LongTensor|IntTensor|Int(?:64|32)?\[)")
-BOOLEAN = pattern(r"\b(?:BoolTensor|Bool\[)")
 
 
 def annotated(frame: Frame, annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> Value:
@@ -37,14 +39,22 @@ def annotated(frame: Frame, annotation: cst.Annotation | None, unit: Definition 
     if annotation is None:
         return frame.unknown()
     text = unit.code_of(annotation.annotation).strip("'\" ")
-    if COLLECTION.match(text):
+    outer = _outer(text)
+    if outer in COLLECTIONS or outer in MAPPINGS:
         element = annotated_text(frame, text.partition("[")[2]) if "[" in text else frame.unknown()
-        if re.match(r"^(?:Optional\[)?(?:typing\.|t\.)?(?:Dict|dict|Mapping)", text):
+        if outer in MAPPINGS:
             return (
                 frame.unknown(kind="dict", ref={}) if element.kind != "tensor" else frame.unknown(ref=("each", element))
             )
         return frame.unknown(kind="tuple", ref=("each", element))
     return annotated_text(frame, text)
+
+
+def _outer(text: str) -> str:
+    """The first word of an annotation, `List` of `Optional[typing.List[Tensor]]`."""
+    bare = text.removeprefix("Optional[")
+    module, dot, rest = bare.partition(".")
+    return (rest if dot and module in ("typing", "t") else bare).translate(APART).partition(" ")[0]
 
 
 def annotated_text(frame: Frame, text: str) -> Value:
@@ -66,25 +76,42 @@ def _said(text: str) -> Mapping[str, Any] | None:
 
     Few texts stand for most annotations.
     """
-    tensor, number = bool(TENSOR.search(text)), bool(NUMBER.search(TENSOR.sub("", text)))
-    if NETWORK.fullmatch(text):
+    words = _words(text)
+    tensor, number = _is_of_tensors(words), not words.isdisjoint(NUMBERS)
+    if text in NETWORKS:
         return {"kind": "module"}
-    if CALLABLE.search(text):
+    if not words.isdisjoint(CALLABLES):
         return {}
     if tensor and (not number or "[" in text.partition("Union")[0]):
-        dtype = "complex64" if COMPLEX.search(text) else "int64" if INTEGER.search(text) else None
-        dtype = "bool" if BOOLEAN.search(text) else dtype
+        dtype = _dtype(text, words)
         grad = False if "ndarray" in text.lower() or dtype in ("int64", "bool") else None
         return {"kind": "tensor", "reach": Confidence.LIKELY, "dtype": dtype, "grad": grad}
     if number and not tensor:
         return {"kind": "number"}
-    return {"kind": "string"} if TEXT.search(text) and not tensor else None
+    return {"kind": "string"} if not tensor and not words.isdisjoint(TEXTS) else None
+
+
+def _words(text: str) -> set[str]:
+    return set(text.translate(APART).split())
+
+
+def _is_of_tensors(words: Set[str]) -> bool:
+    return any(word in ARRAYS or (word.endswith("Tensor") and word.isalpha()) for word in words)
+
+
+def _dtype(text: str, words: Set[str]) -> str | None:
+    """The dtype by which the name of a tensor differs from others."""
+    for dtype, names, shaped in DTYPES:
+        if not words.isdisjoint(names) or any(f"{name}[" in text for name in words & shaped):
+            return dtype
+    return None
 
 
 @lru_cache(maxsize=1024)
 def _kind_of_object(text: str) -> Kind:
-    is_object = OBJECT.fullmatch(text) and text.rsplit(".", 1)[-1] not in ("Any", "Array", "Self", "Module")
-    return "instance" if is_object else "unknown"
+    last = text.rpartition(".")[2]
+    is_class = len(last) > 2 and last[0].isupper() and text.replace(".", "").isidentifier()
+    return "instance" if is_class and last not in NO_CLASSES else "unknown"
 
 
 def is_setting(annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> bool:
@@ -96,12 +123,26 @@ def is_setting(annotation: cst.Annotation | None, unit: Definition | ClassEntry)
 
 @lru_cache(maxsize=1024)
 def _is_of_both(text: str) -> bool:
-    return TENSOR.search(text) is not None and NUMBER.search(TENSOR.sub("", text)) is not None
+    words = _words(text)
+    return _is_of_tensors(words) and not words.isdisjoint(NUMBERS)
 
 
 def is_tensor(annotation: cst.Annotation | None, unit: Definition | ClassEntry) -> bool:
     """The annotation speaks of a tensor; an array or a list that configures an object is no data."""
     return annotation is not None and "Tensor" in unit.code_of(annotation.annotation)
+
+
+def gives_no_tensor(code: str) -> bool:
+    """A signature in it says that it gives anything but tensors."""
+    before, *rest = code.split("->")
+    for after in rest:
+        annotation, colon, _ = after.partition(":")
+        said = annotation.strip().strip("\"'")
+        is_other = said in NO_TENSORS or said.replace("[", " ").partition(" ")[0] == "Callable"
+        if is_other and colon and before.rstrip().endswith(")"):
+            return True
+        before = after
+    return False
 
 
 def parameter_value(frame: Frame, parameter: cst.Param, unit: Definition | ClassEntry) -> Value:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from nanlint.facts.frame import MAX_STEPS, Env, Frame, GiveUp
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, home_values, run_body
 from nanlint.facts.gradless import runs_without_grad
 from nanlint.facts.value import Value
+from nanlint.patterns import pattern
 
 if TYPE_CHECKING:
+    import re
+
     from nanlint.facts.frame import Session
 
 MAX_SETTER_STEPS = 1_500
@@ -32,7 +34,7 @@ class _Record(dict[str, Value]):
 def assigning(name: str) -> re.Pattern[str]:
     """What finds the assignments to attributes of `self` whose names match; its one group is the name."""
     # text is searched for the characters in front alone, which is fast
-    return re.compile(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)")
+    return pattern(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)")
 
 
 def given(session: Session, ident: int) -> tuple[Value, ...]:
@@ -51,7 +53,8 @@ def _given(session: Session, owner: ClassRef, name: str) -> tuple[Value, ...]:
     assigns = assigning(name)
     setters = [
         method for method in owner.methods.values()
-        if method.name != "__init__" and method.definition is not None and assigns.search(method.definition.text)
+        if method.name != "__init__" and method.definition is not None and f"self.{name}" in method.definition.text
+        and assigns.search(method.definition.text)
     ]  # fmt: skip
     values = [v for setter in setters[:MAX_SETTERS] for key, v in _run(session, owner, setter) if key == name]
     return tuple(v for v in values if v.kind != "none" and (v.range is None or v.range.point is None))

@@ -10,7 +10,7 @@ from nanlint.facts.apply import apply, escape, record
 from nanlint.facts.binding import gathered
 from nanlint.facts.constraints import bounded, clamp_probs, independent
 from nanlint.facts.dtypes import dtype_name
-from nanlint.facts.fixed import READERS, made_from
+from nanlint.facts.fixed import made_from, reads
 from nanlint.facts.functions import FunctionRef, invoke
 from nanlint.facts.modules import construct
 from nanlint.facts.operators import binary
@@ -267,6 +267,6 @@ def foreign(
     if name.startswith("torch.") and last[:1].islower() and name.count(".") <= 3:
         return frame.unknown(kind="tensor", reach=Confidence.POSSIBLE)
     result = made_from(frame.session, frame.unknown(), (o.value for o in (*positional, *keywords.values())))
-    if READERS.match(last):
+    if reads(last):
         frame.session.read.add(result.ident)
     return result

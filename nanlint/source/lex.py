@@ -25,9 +25,9 @@ TOKEN = pattern(
 # comments and strings; the first characters stand in front, so that text is searched for them alone, which is fast
 PROSE = pattern(rf"(\#[^\n]*|{STRING})", re.DOTALL)
 # `float("inf")` and `float("nan")` are code
-NON_FINITE = pattern(r"['\"][-+]?(?:[Ii]nf(?:inity)?|[Nn]a[Nn]|NAN)['\"]")
+NON_FINITE = frozenset("inf Inf infinity Infinity nan naN Nan NaN NAN".split())
 APART = "".join(chr(i) if chr(i).isalnum() or chr(i) == "_" else " " for i in range(128))
-FORMATTED = pattern(r"\b(?:[fF][rR]?|[rR][fF])\Z")
+FORMATTED = frozenset(("f", "fr", "rf"))
 # a call within a formatted string is code
 FORMATTED_CALL = pattern(r"\{([^{}]*\([^{}]*)\}")
 KEYWORD = pattern(r"\b(?:not|and|or|if|lambda|await|for)\b")
@@ -48,9 +48,10 @@ def without_prose(text: str) -> str:
 
 
 def _bare(string: str, before: str) -> str:
-    if len(string) < 12 and NON_FINITE.fullmatch(string):
+    if len(string) < 12 and string[2 if string[1] in "+-" else 1 : -1] in NON_FINITE:
         return string
-    calls = FORMATTED_CALL.findall(string) if before[-1:] in _PREFIXES and FORMATTED.search(before[-3:]) else ()
+    is_formatted = before[-1:] in _PREFIXES and before[-3:].translate(APART).rpartition(" ")[2].lower() in FORMATTED
+    calls = FORMATTED_CALL.findall(string) if is_formatted else ()
     bare = " ".join(["''", *(call.replace("\n", " ") for call in calls)]) if calls else "''"
     return bare + "\n" * string.count("\n") if "\n" in string else bare
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nanlint.source.stdlib import Parsed
 
 NEWLINE = pattern(r"\r\n|\r|\n")
-NEWLINE_BYTES = pattern(rb"\r\n|\r|\n")
 
 
 def mentions_torch(data: bytes) -> bool:
@@ -223,7 +222,7 @@ class Source:
 def _encoding(data: bytes) -> str:
     """The encoding by PEP 263. Raises SourceError for one that Python does not know or that contradicts the BOM."""
     # a cookie counts in the first two rows, and tokenize knows no rows that end in a carriage return
-    rows = iter([row + b"\n" for row in NEWLINE_BYTES.split(data, maxsplit=2)[:2]])
+    rows = iter([row + b"\n" for row in _normal(data).split(b"\n", maxsplit=2)[:2]])
     try:
         encoding, _ = tokenize.detect_encoding(lambda: next(rows, b""))
         codecs.lookup(encoding)
@@ -234,12 +233,17 @@ def _encoding(data: bytes) -> str:
     return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
+def _normal(data: bytes) -> bytes:
+    """With each newline as one line feed."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def _decode(body: bytes, encoding: str) -> str:
     try:
         return body.decode(encoding)
     except UnicodeDecodeError as error:
         before = body[: error.start]
-        rows = NEWLINE_BYTES.split(before)
+        rows = _normal(before).split(b"\n")
         column = len(rows[-1].decode(encoding, errors="replace")) + 1
         byte = body[error.start]
         raise SourceError(f"byte 0x{byte:02x} is not {encoding}", Position(len(rows), column)) from None
