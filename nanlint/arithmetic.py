@@ -7,19 +7,22 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nanlint.patterns import pattern
+from nanlint.source.lex import APART
 
 if TYPE_CHECKING:
     from nanlint.source import Source
 
 WORD = pattern(r"[A-Za-z]\w*")
-NAME = pattern(r"\b[A-Za-z_]\w*")
 # the names that a row assigns to, alone or together, or an attribute, and what
 ASSIGNED = pattern(r"^[ \t]*(self\.)?(\w[\w, ]*)(?::[^=\n]*)?=(?!=) *([^\n]*)", re.MULTILINE)
 MULTIPLYING = ("*", "@", "pow", "square", "mul", "mm(")
 GROWTH = pattern(
-    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*[*@]\s*\1\b"
-    r"|=[^=\n]*\b\1\s*\*\*|=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
-    r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b))",
+    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*(?:[*@]=\s*\1\b|\*\*=|=[^=\n]*\b\1\s*(?:[*@]\s*\1\b|\*\*))", re.MULTILINE
+)
+CALLS = ("square(", "pow(", "mul(", "mm(")
+GROWTH_BY_CALL = pattern(
+    r"(?:^|[:;])[ \t]*(?:self\.)?(\w+)\s*=.*(?:\b\1\.(?:square|pow|mul|matmul|mm)\("
+    r"|\b(?:square|pow|mul|matmul|mm)\(\s*\1\b)",
     re.MULTILINE,
 )
 GROWTH_IN_PLACE = pattern(r"\.(?:square_|pow_)\(|\b(\w+)\.mul_\(\s*\1\b")
@@ -38,13 +41,13 @@ DIVISOR = pattern(
     r"/(?<![/:]/)=?(?![/=])\s*(?:\(((?:[\w\s+*-]|math\.pi|\d\.)+)\)(?!\.|\[)"
     r"|(?!\d)([A-Za-z_(\-](?:[\w.]*\.clamp(?:_min)?_?\((?:min=)?[1-9]\d*(?:\.\d*)?[,)]|[\w.]*[(\[]?)))"
 )
-SIZE = pattern(r"(?:len|int|float|math\.\w+)\($|math\.pi$|[\w.]+\.(?:shape\[|size\(|numel\(|ndim$|clamp(?:_min)?_?\(.)")
+EVEN = frozenset("02468")
+CONVERSIONS = frozenset({"len(", "int(", "float("})
+SIZES_OF = (".shape[", ".size(", ".numel(", ".ndim")
+MADE_AS_NUMBER = (".shape", ".size(", "len(", "int(", "float(", "//")
 ANNOTATED = pattern(r"\b(\w+)\s*:\s*(?:Optional\[)?(?:int|float)\b")
 SIZES = pattern(r"\w+\.(?:shape|size\()")
 NUMBER = pattern(r"(?:len|int|float)\(|[\w.]+\s*//")
-# behind a base; `**options` have none
-POWER = pattern(r"\*\*(?:(?<=[\w)\]]\*\*)|(?<=[\w)\]]\s\*\*))=?(?!\s*\d*[02468]\b(?!\.))")
-BASE = pattern(r"(?:\b([A-Za-z_]\w*)|[)\]])\s?\Z")
 INFINITE = frozenset(("inf", "Inf", "infty", "Infinity", "infinity"))
 HOLDS_INFINITY = pattern(r"(\w+)\s*(?::[^=\n]*)?=(?!=)[^\n]*\b[Ii]nf(?:ty|inity)?\b")
 
@@ -57,11 +60,26 @@ def grows(code: str) -> bool:
         for sign in signs:
             if sign in row and ("=" in row or "=" in before or "_(" in row):
                 # the name may stand in the row above
-                if GROWTH.search(f"{before}\n{row}") or ("_(" in row and GROWTH_IN_PLACE.search(row)):
+                both = f"{before}\n{row}"
+                if _is_operand(both) and GROWTH.search(both):
+                    return True
+                if any(call in both for call in CALLS) and GROWTH_BY_CALL.search(both):
+                    return True
+                if "_(" in row and GROWTH_IN_PLACE.search(row):
                     return True
                 break
         before = row
     return False
+
+
+def _is_operand(code: str) -> bool:
+    """Some star stands behind a name: it stands before one that is handed on as `*arguments`."""
+    return any(_is_letter(before.rstrip()[-1:]) for star in "*@" for before in code.split(star)[:-1])
+
+
+def _is_letter(character: str) -> bool:
+    """It may stand in a name."""
+    return character.isalnum() or character == "_"
 
 
 def _are_numbers(names: Iterable[str], code: str) -> bool:
@@ -69,10 +87,12 @@ def _are_numbers(names: Iterable[str], code: str) -> bool:
     left = set(names)
     if not left:
         return True
-    left.difference_update(ANNOTATED.findall(code))
-    for _, targets, value in ASSIGNED.findall(code) if left else ():
+    if "int" in code or "float" in code:
+        left.difference_update(ANNOTATED.findall(code))
+    may_be_made = left and any(sign in code for sign in MADE_AS_NUMBER)
+    for _, targets, value in ASSIGNED.findall(code) if may_be_made else ():
         if SIZES.match(value):
-            left.difference_update(NAME.findall(targets))
+            left.difference_update(targets.translate(APART).split())
         elif NUMBER.match(value):
             left.discard(targets.strip())
     return not left
@@ -90,12 +110,24 @@ def raises(code: str) -> bool:
 
 
 def _bases(code: str) -> list[str] | None:
-    """The names that are raised to a power; None where something else is."""
+    """The names that are raised to powers that are no even numbers; None where something else is."""
     if "**" not in code:
         return []
-    starts = [power.start() for power in POWER.finditer(code)]
-    bases = [base[1] for at in starts if (base := BASE.search(code[max(at - 80, 0) : at]))]
-    return None if None in bases else bases
+    names: list[str] = []
+    at = code.find("**")
+    while at >= 0:
+        before, exponent = code[max(at - 80, 0) : at], code[at + 2 : at + 40].lstrip()
+        before = before[:-1] if before[-1:].isspace() else before
+        behind = exponent.lstrip("0123456789")
+        number = exponent[: len(exponent) - len(behind)]
+        is_even = number[-1:] in EVEN and not _is_letter(behind[:1]) and behind[:1] != "."
+        if before.endswith((")", "]")) and not is_even:
+            return None
+        word = before.translate(APART).rpartition(" ")[2]
+        if word and not word[0].isdigit() and not is_even:
+            names.append(word)
+        at = code.find("**", at + 2)
+    return names
 
 
 def divides_by_more_than_numbers(code: str) -> bool:
@@ -112,14 +144,22 @@ def divides(code: str) -> bool:
 def _divisors(code: str) -> list[str] | None:
     """The names that stand in divisors; None where one is more than names and numbers."""
     names: list[str] = []
-    for group, name in DIVISOR.findall(code) if "/" in code else ():
+    for group, name in DIVISOR.findall(code) if "/" in code.replace("//", "") else ():
         if not name:
-            names += NAME.findall(group.replace("math.pi", ""))
+            words = group.replace("math.pi", "").translate(APART).split()
+            names += [word for word in words if not word[0].isdigit()]
         elif name.isidentifier():
             names.append(name)
-        elif not SIZE.match(name):
+        elif not _is_size(name):
             return None
     return names
+
+
+def _is_size(divisor: str) -> bool:
+    """A name with the bracket behind it that plainly gives a number, or what is clamped to 1 or more."""
+    if divisor in CONVERSIONS or divisor == "math.pi" or (divisor.startswith("math.") and divisor.endswith("(")):
+        return True
+    return divisor[0] not in "(-" and (divisor.endswith(SIZES_OF) or "(" in divisor[:-1])
 
 
 def infinite(rows: Iterable[str]) -> frozenset[str]:

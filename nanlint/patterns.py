@@ -13,6 +13,11 @@ class _Late:
     def __init__(self, text: Any, flags: int) -> None:
         self._of = (text, flags)
 
+    def search(self, *where: Any) -> Any:
+        """So that taking the method to use it later compiles nothing."""
+        self.search = re.compile(*self._of).search  # type: ignore[method-assign]
+        return self.search(*where)
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(re.compile(*self._of), name)
         setattr(self, name, found)

@@ -24,6 +24,7 @@ from nanlint.ops.names import NAMESPACES, is_absent
 from nanlint.patterns import pattern
 from nanlint.signs import SITES
 from nanlint.slotted import Data
+from nanlint.source.lex import APART
 
 if TYPE_CHECKING:
     from nanlint.source import Source
@@ -66,11 +67,7 @@ CRITERIA = ("CrossEntropyLoss(", "SoftMarginLoss(", "WithLogitsLoss(", "NLLLoss(
 CRITERION = pattern(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 PARAMETER = pattern("Parameter")
 STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
-# the letters that a word holds where a pattern that starts with them, or with a dot before them, is found
-BEGINNING = pattern(r"(?:\\\.)?([A-Za-z_]\w{2,})(?![\w?*{])[^|]*\Z")
-WITHIN_WORD = pattern(r"[\w\[\]{}-]+")
-IMPORTED = pattern(r"(?:^|[,(])\s*(\w+)")
-FROM_TORCH = pattern(r"from\s+(torch[\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)")
+LETTERS = APART.replace(" ", "")
 
 
 class _Pattern(Data):
@@ -93,10 +90,16 @@ def _sites() -> tuple[tuple[str, Set[str], tuple[_Pattern, ...]], ...]:
 
 
 def _pattern(text: str) -> _Pattern:
-    begins = BEGINNING.match(text)
-    return _Pattern(
-        pattern(text, re.MULTILINE), begins[1] if begins is not None else "", WITHIN_WORD.fullmatch(text) is not None
-    )
+    return _Pattern(pattern(text, re.MULTILINE), _beginning(text), not text.strip(f"{LETTERS}[]{{}}-"))
+
+
+def _beginning(text: str) -> str:
+    """The letters that a word holds where a pattern that starts with them, or with a dot before them, is found."""
+    text = text.removeprefix("\\.")
+    rest = text.lstrip(LETTERS)
+    letters = text[: len(text) - len(rest)]
+    is_literal = len(letters) > 2 and not rest.startswith(("?", "*", "{")) and "|" not in rest
+    return letters if is_literal else ""
 
 
 def _masks(source: Source) -> bool:
@@ -142,12 +145,14 @@ class Triggers:
         speaks = naming(self._named, index)
 
         def shows(code: str) -> bool:
-            if "import " in code and "def " not in code:
-                # what the module imports is no use of it
-                code = IMPORT.sub("", code)
-            return speaks(code) or any(
+            shown = speaks(code) or any(
                 (not words or has_word(code, words)) and any(test(code) for test in tests) for words, tests in signs
             )
+            if shown and "import " in code and "def " not in code:
+                # what the module imports is no use of it
+                bare = IMPORT.sub("", code)
+                return bare == code or shows(bare)
+            return shown
 
         return shows
 
@@ -168,17 +173,17 @@ class Triggers:
 
 def _imports_absent(code: str) -> bool:
     """It imports from torch what torch has not."""
-    return "import " in code and any(
-        is_absent(f"{module}.{name}") for module, names in FROM_TORCH.findall(code) for name in IMPORTED.findall(names)
-    )
+    return "import " in code and any(is_absent(name) for name in _imported_from_torch(code))
 
 
 def _tests(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Sequence[Test]]]:
     """How code shows that it holds one of these ops without naming it: words, of which it has one, and tests."""
     for site, words, patterns in _sites():
-        if site in listened:
+        if site in listened and (not words or not words.isdisjoint(source.words)):
             # most patterns are found nowhere in a file; where a word has to stand beside, it is looked for first
-            there = patterns if words else [each for each in patterns if each.is_in(source)]
+            there = [
+                each for each in patterns if (each.beginning in source.vocabulary if words else each.is_in(source))
+            ]
             if there:
                 yield words, [each.expression.search for each in there]
     for words, test in _computed(listened, source):
@@ -228,6 +233,16 @@ def _left_as_made(text: str) -> frozenset[str]:
     from nanlint.facts.uninitialised import parameters
 
     return frozenset(parameters(text).values())
+
+
+def _imported_from_torch(code: str) -> Iterator[str]:
+    """The dotted names that statements such as `from torch.nn import Linear, ReLU as Gate` import."""
+    for after in code.split("from torch")[1:]:
+        module, _, rest = after.partition(" import ")
+        names = rest.lstrip()
+        names = names[1:].partition(")")[0] if names.startswith("(") else names.partition("\n")[0]
+        words = [each.strip().translate(APART).partition(" ")[0] for each in names.split(",")]
+        yield from (f"torch{module.rstrip()}.{word}" for word in words if word)
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,12 @@ def clipping(name: str) -> str | None:
     Few names stand for most calls.
     """
     lowered = name.lower()
-    if not CLIPS.search(lowered) or not (name[:1].islower() or name.startswith("_")) or READS.match(lowered):
+    if (
+        "clip" not in lowered
+        or not CLIPS.search(lowered)
+        or not (name[:1].islower() or name.startswith("_"))
+        or READS.match(lowered)
+    ):
         return None
     return "hook" if PREPARES.match(lowered) else "clip"
 

@@ -34,7 +34,7 @@ class _Record(dict[str, Value]):
 def assigning(name: str) -> re.Pattern[str]:
     """What finds the assignments to attributes of `self` whose names match; its one group is the name."""
     # text is searched for the characters in front alone, which is fast
-    return pattern(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*(?:[-+*/@%&|]|\*\*|//)?=(?!=)")
+    return pattern(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*[-+*/@%&|]*=(?!=)")
 
 
 def given(session: Session, ident: int) -> tuple[Value, ...]:

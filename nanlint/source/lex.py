@@ -51,7 +51,7 @@ def _bare(string: str, before: str) -> str:
     if len(string) < 12 and string[2 if string[1] in "+-" else 1 : -1] in NON_FINITE:
         return string
     is_formatted = before[-1:] in _PREFIXES and before[-3:].translate(APART).rpartition(" ")[2].lower() in FORMATTED
-    calls = FORMATTED_CALL.findall(string) if is_formatted else ()
+    calls = FORMATTED_CALL.findall(string) if is_formatted and "(" in string else ()
     bare = " ".join(["''", *(call.replace("\n", " ") for call in calls)]) if calls else "''"
     return bare + "\n" * string.count("\n") if "\n" in string else bare
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nanlint.patterns import pattern
 from nanlint.source import nodes as cst
 from nanlint.source.lower_expressions import (
     ASYNC,
@@ -18,7 +17,8 @@ from nanlint.source.lower_expressions import (
     lower_parameters,
 )
 
-HEAD = pattern(rb"(?:async(?:[ \t\f]|\\\n)+)?(?:def|class)(?:[ \t\f]|\\\n)+")
+# what may stand between a keyword and a name
+BETWEEN = b" \t\f\\\n"
 DOT = cst.Dot()
 
 
@@ -185,10 +185,11 @@ def _defined(low: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.C
     while text.endswith(b"\\"):
         row += 1
         text += b"\n" + low.row(row)
-    head = HEAD.match(text)
-    assert head is not None
-    column = head.end() - head[0].rfind(b"\n") - 1 + (0 if b"\n" in head[0] else node.col_offset)
-    row = node.lineno + head[0].count(b"\n")
+    keyword = b"class" if isinstance(node, ast.ClassDef) else b"def"
+    behind = text[text.index(keyword) + len(keyword) :].lstrip(BETWEEN)
+    head = text[: len(text) - len(behind)]
+    column = len(head) - head.rfind(b"\n") - 1 + (0 if b"\n" in head else node.col_offset)
+    row = node.lineno + head.count(b"\n")
     end = column + len(node.name.encode())
     low.origins[made] = ast.Name(node.name, lineno=row, col_offset=column, end_lineno=row, end_col_offset=end)
     return made
