@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Set
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nanlint.ops import BY_WORD, by_spelling
@@ -41,11 +41,10 @@ class _Bound(Data):
     stars: bool
 
 
-def naming(ops: frozenset[str], index: Index) -> Callable[[str], bool]:
+def naming(ops: Set[str], index: Index) -> Callable[[str], bool]:
     """A test of a definition's code: does it name one of these ops?"""
     imports = index.imports
-    named = _words(ops)
-    words = named & index.source.words
+    words = {word for word in _words() & index.source.words for op in BY_WORD[word.rstrip("_")] if op.name in ops}
     imported: set[str] = set()
     modules: set[str] = set()
     numeric: set[str] = set()
@@ -53,7 +52,9 @@ def naming(ops: frozenset[str], index: Index) -> Callable[[str], bool]:
         module, _, last = target.rpartition(".")
         if "math" in (module, target):
             numeric.add(name)
-        elif last in named or ("optimizer" in ops and _is_optimizer(module, last)):
+        elif ("optimizer" in ops and _is_optimizer(module, last)) or any(
+            op.name in ops for op in BY_WORD.get(last.rstrip("_"), ())
+        ):
             imported.add(name)
         if target.partition(".")[0] in MODULES:
             modules.add(name)
@@ -86,11 +87,10 @@ def has_word(code: str, words: Iterable[str]) -> bool:
     return False
 
 
-@lru_cache(maxsize=16)
-def _words(ops: frozenset[str]) -> frozenset[str]:
-    """The words that name one of these ops, those that work in place included."""
-    words = [word for word, lines in BY_WORD.items() for line in lines if line.name in ops]
-    return frozenset(words).union([f"{word}_" for word in words])
+@cache
+def _words() -> frozenset[str]:
+    """The words that name ops, those that work in place included."""
+    return frozenset(BY_WORD).union([f"{word}_" for word in BY_WORD])
 
 
 @cache

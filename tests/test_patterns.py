@@ -26,7 +26,7 @@ def test_nothing_is_compiled_before_it_is_used() -> None:
         "re.compile = lambda *given: compiled.append(given) or compile_(*given)\n"
         "from nanlint.patterns import pattern\n"
         "late = pattern('a+')\n"
-        "taken = late.search; before = len(compiled); taken('b'); taken('a'); late.match('a')\n"
+        "taken = late.search; before = len(compiled); taken('b'); late.search('a'); late.match('a')\n"
         "print(before, len(compiled))\n"
     )
     assert run([sys.executable, "-c", code], cwd=ROOT).stdout.strip() == "0 2"
