@@ -68,7 +68,8 @@ def grows(code: str) -> bool:
                 if "_(" in row and GROWTH_IN_PLACE.search(row):
                     return True
                 break
-        before = row
+        if row and not row.isspace():
+            before = row
     return False
 
 

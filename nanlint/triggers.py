@@ -145,9 +145,7 @@ class Triggers:
         speaks = naming(self._named, index)
 
         def shows(code: str) -> bool:
-            shown = speaks(code) or any(
-                (not words or has_word(code, words)) and any(test(code) for test in tests) for words, tests in signs
-            )
+            shown = _is_shown(code, signs) or speaks(code)
             if shown and "import " in code and "def " not in code:
                 # what the module imports is no use of it
                 bare = IMPORT.sub("", code)
@@ -171,13 +169,29 @@ class Triggers:
         return found
 
 
+def _is_shown(code: str, signs: Sequence[tuple[Set[str], Sequence[Test]]]) -> bool:
+    for words, tests in signs:
+        if not words or has_word(code, words):
+            for test in tests:
+                if test(code):
+                    return True
+    return False
+
+
 def _imports_absent(code: str) -> bool:
     """It imports from torch what torch has not."""
     return "import " in code and any(is_absent(name) for name in _imported_from_torch(code))
 
 
 def _tests(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Sequence[Test]]]:
-    """How code shows that it holds one of these ops without naming it: words, of which it has one, and tests."""
+    """How code shows that it holds one of these ops without naming it: words, of which it has one, and tests.
+
+    Those come first that are soonest done or tell most.
+    """
+    if "div" in listened:
+        yield ANY, [divides_by_more_than_numbers]
+    if "pow" in listened:
+        yield ANY, [raises_more_than_numbers]
     for site, words, patterns in _sites():
         if site in listened and (not words or not words.isdisjoint(source.words)):
             # most patterns are found nowhere in a file; where a word has to stand beside, it is looked for first
@@ -193,14 +207,8 @@ def _tests(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str],
 def _computed(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[str], Test]]:
     """How code shows what it computes with operators, or by what is made elsewhere in the file."""
     text = source.text
-    if "loop-growth" in listened:
-        yield LOOPS, grows
     if "training-step" in listened and ".step(" in source.bare:
         yield ANY, _steps
-    if "div" in listened:
-        yield ANY, divides_by_more_than_numbers
-    if "pow" in listened:
-        yield ANY, raises_more_than_numbers
     if "empty-reduction" in listened:
         averages = reducers(source)
         if "Loss(" in text:
@@ -216,6 +224,8 @@ def _computed(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[st
         yield unfilled, PARAMETER.search
     if "mul" in listened and not INFINITE.isdisjoint(source.words):
         yield infinite(source.bare_rows), MULTIPLIED.search
+    if "loop-growth" in listened:
+        yield LOOPS, grows
 
 
 # annotations of one definition say nothing of another

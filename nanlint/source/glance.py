@@ -16,11 +16,11 @@ STATEMENT = pattern(
 
 
 def glance(source: Source) -> tuple[Index, str] | None:
-    """An index of the imports of a file, wherever they stand, and its rows of code without those of the module.
+    """An index of the imports of a file, wherever they stand, and its code without those of the module.
 
     Other names may be bound as well, as behind an import of `*`. None where the imports are not plain from the text.
     """
-    code = "\n".join([row for row in source.bare_rows if row and not row.isspace()])
+    code = source.bare
     index = Index(source)
     index.stars.append("")
     kept: list[str] = []
