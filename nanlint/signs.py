@@ -86,11 +86,17 @@ SITES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     ("normal", "normal", (r"normal\((?<=\bnormal\()",)),  # nn.init.normal_ is in every other file
     # modules are called by names of their own, `self.attend(scores)`: what they are given shows
-    ("softmax", "inf Inf infty", ("fill", r"where\(", r"\]\s*=", r"tri[ul]\(")),
+    ("softmax", "inf Inf infty", ("fill", r"where\(", r"^[\w.,*() \t]*(?:\[[^\n]*)?\]\s*=(?!=)", r"tri[ul]\(")),
     ("log_softmax", "softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
     ("multi_head_attention", "key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
-    ("cast", "", (r"\.half\b", r"float16(?<!bfloat16)\b", r"autocast\b", r"HalfTensor\b")),
+    (
+        "cast",
+        "",
+        (
+            r"\.half\b", r"autocast\b(?!\((?:[^()\n]|\([^()\n]*\))*\benabled ?= ?False\))", r"HalfTensor\b",
+        ),
+    ),
     ("schedule", "LambdaLR", (r"LambdaLR\(",)),
     ("graph-of-gradient", "create_graph", (r"norm|dist\(",)),
     ("normalize", "normalize", (r"normalize\(",)),

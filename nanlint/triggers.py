@@ -66,6 +66,9 @@ JUDGED_LOSSES = ("multilabel_soft_margin_loss", "soft_margin_loss", "ctc_loss")
 CRITERIA = ("CrossEntropyLoss(", "SoftMarginLoss(", "WithLogitsLoss(", "NLLLoss(", "KLDivLoss(", "CTCLoss(")
 CRITERION = pattern(r"\bself\.\w*(?i:loss|criterion|entropy)\w*\(")
 PARAMETER = pattern("Parameter")
+HALF = pattern(r"float16(?<!bfloat16)\b")
+# `x.dtype in (torch.float16, torch.bfloat16)`, or all of a list by the name of types; what a loop goes over is none
+ONE_OF = pattern(r"(for\s+)?[\w.]*types?\s*(?:\b(?:not\s+)?in\b|=)\s*[(\[{](?:\s*[\w.]+\s*,)+(?:\s*[\w.]+\s*)?[)\]}]")
 STEPPING = ("backward", "Optim", "optim", "opt.", "_grad", "Scaler", "scaler")
 LETTERS = APART.replace(" ", "")
 
@@ -224,6 +227,8 @@ def _computed(listened: frozenset[str], source: Source) -> Iterator[tuple[Set[st
         yield unfilled, PARAMETER.search
     if "mul" in listened and not INFINITE.isdisjoint(source.words):
         yield infinite(source.bare_rows), MULTIPLIED.search
+    if "cast" in listened and "float16" in source.vocabulary:
+        yield ANY, _names_half
     if "loop-growth" in listened:
         yield LOOPS, grows
 
@@ -235,6 +240,15 @@ IN_FILE: dict[Test, Test] = {divides_by_more_than_numbers: divides, raises_more_
 def _steps(code: str) -> bool:
     """It takes a step of training, behind a call of backward or by an optimizer: environments have steps, too."""
     return ".step(" in code and any(word in code for word in STEPPING)
+
+
+def _names_half(code: str) -> bool:
+    """It names float16, and not only among those formats of which a tensor is tested to have one."""
+    return "float16" in code and HALF.search(ONE_OF.sub(_kept, code)) is not None
+
+
+def _kept(one_of: re.Match[str]) -> str:
+    return one_of[0] if one_of[1] else ""
 
 
 def _left_as_made(text: str) -> frozenset[str]:
