@@ -90,13 +90,9 @@ SITES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("log_softmax", "softmax log_softmax", (r"softmax\([\s\S]*?softmax\(",)),
     ("multi_head_attention", "key_padding_mask attn_mask", (r"_mask\s*=",)),
     # casts to half; what is made in half or computed under autocast says so too
-    (
-        "cast",
-        "",
-        (
-            r"\.half\b", r"autocast\b(?!\((?:[^()\n]|\([^()\n]*\))*\benabled ?= ?False\))", r"HalfTensor\b",
-        ),
-    ),
+    ("cast", "", (r"\.half\b", r"HalfTensor\b", (
+        r"autocast\b(?!\((?:[^()\n]*\([^()\n]*\))*[^()\n]*\benabled ?= ?False\))"
+    ))),
     ("schedule", "LambdaLR", (r"LambdaLR\(",)),
     ("graph-of-gradient", "create_graph", (r"norm|dist\(",)),
     ("normalize", "normalize", (r"normalize\(",)),
