@@ -15,7 +15,7 @@ from nanlint.facts.lookup import CONSTANTS, constant, dotted, member
 from nanlint.facts.parts import named
 from nanlint.facts.value import Application, Operand, Value, literal
 from nanlint.finding import Confidence
-from nanlint.interval import FINITE_NONNEGATIVE
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE
 from nanlint.ops import DTYPES, TABLE
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ def _of_finfo(frame: Frame, dtype: str, name: str) -> Value:
 def _of_instance(frame: Frame, value: Value, instance: Instance, name: str, node: cst.Node) -> Value:
     found = _held(frame, value, instance, name, node)
     within = constraints.of_attribute(instance.cls, name)
+    if within == FINITE and found.made_by is None and found.range is None:
+        # a caller may pass any of them, whatever the constructor is given in view
+        declared = found.but(ident=frame.session.intern(("declared", found.ident)), kind="tensor", alternatives=())
+        frame.session.arguments[declared.ident] = "public"
+        return declared
+    if within == FINITE:
+        return found
     if within is not None and found.kind in ("tensor", "unknown"):
         if found.range is None:
             # any of them may be passed

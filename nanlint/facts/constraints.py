@@ -12,7 +12,7 @@ from nanlint.facts.apply import apply
 from nanlint.facts.frame import Env, Frame
 from nanlint.facts.functions import ClassRef, FunctionRef, Instance, invoke
 from nanlint.facts.value import Operand, Value, literal
-from nanlint.interval import FINITE_NONNEGATIVE, FINITE_POSITIVE, UNIT, Interval, at_least
+from nanlint.interval import FINITE, FINITE_NONNEGATIVE, FINITE_POSITIVE, UNIT, Interval, at_least
 from nanlint.ops import DTYPES, TABLE, by_spelling
 from nanlint.source import nodes as cst
 
@@ -22,7 +22,7 @@ OWN = "__init__ log_prob sample rsample entropy mean variance stddev cdf icdf".s
 WITHIN = {
     "positive": FINITE_POSITIVE, "nonnegative": FINITE_NONNEGATIVE, "nonnegative_integer": FINITE_NONNEGATIVE,
     "positive_integer": at_least(1.0).meet(FINITE_POSITIVE), "unit_interval": UNIT, "simplex": UNIT, "boolean": UNIT,
-    "one_hot": UNIT,
+    "one_hot": UNIT, "real": FINITE, "real_vector": FINITE,
 }  # fmt: skip
 NONE: Mapping[str, Interval] = {}
 

@@ -171,9 +171,12 @@ def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> No
             instance.attrs[name] = Value(ident=session.fresh())
             session.attributes[instance.attrs[name].ident] = (owner, name)
         elif name in changed and value.kind not in ("module", "instance", "optimizer", "scaler"):
+            # a tensor that starts at nothing is still nothing where no other method was called
+            empty = value.kind == "tensor" and value.range is not None and value.range.point == 0
             instance.attrs[name] = value.but(
-                range=None, reach=Confidence.POSSIBLE, const=ABSENT, made_by=None, because=None, items=None,
-                ident=session.fresh(), alternatives=(), hazards=frozenset(), slopes=frozenset(), ref=None,
+                range=None, reach=Confidence.LIKELY if empty else Confidence.POSSIBLE, const=ABSENT, made_by=None,
+                because=None, items=None, ident=session.fresh(), alternatives=(), hazards=frozenset(),
+                slopes=frozenset(), ref=None,
             )  # fmt: skip
             made_from(session, instance.attrs[name], (value,))
             session.attributes[instance.attrs[name].ident] = (owner, name)
