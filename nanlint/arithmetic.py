@@ -35,12 +35,10 @@ IS_TEST = pattern(
     r"|BoolTensor|Bool\["
 )
 BOOLEANS = pattern(r"(\w+): *(?:\w+\.)*(?:BoolTensor|Bool\[)")
-# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it,
-# and with what it is clamped to where that is 1 or more
-DIVISOR = pattern(
-    r"/(?<![/:]/)=?(?![/=])\s*(?:\(((?:[\w\s+*-]|math\.pi|\d\.)+)\)(?!\.|\[)"
-    r"|(?!\d)([A-Za-z_(\-](?:[\w.]*\.clamp(?:_min)?_?\((?:min=)?[1-9]\d*(?:\.\d*)?[,)]|[\w.]*[(\[]?)))"
-)
+# what stands behind a slash: numbers and names in parentheses, or else a dotted name with the bracket that follows it
+DIVISOR = pattern(r"/(?<![/:]/)=?(?![/=])\s*(?:\(((?:[\w\s+*-]|math\.pi|\d\.)+)\)(?!\.|\[)|([A-Za-z_(\-][\w.]*[(\[]?))")
+CLAMPS = (".clamp(", ".clamp_(", ".clamp_min(", ".clamp_min_(")
+ONE_OR_MORE = pattern(r"(?:min=)?[1-9]\d*(?:\.\d*)?[,)]")
 EVEN = frozenset("02468")
 CONVERSIONS = frozenset({"len(", "int(", "float("})
 SIZES_OF = (".shape[", ".size(", ".numel(", ".ndim")
@@ -145,22 +143,23 @@ def divides(code: str) -> bool:
 def _divisors(code: str) -> list[str] | None:
     """The names that stand in divisors; None where one is more than names and numbers."""
     names: list[str] = []
-    for group, name in DIVISOR.findall(code) if "/" in code.replace("//", "") else ():
+    for found in DIVISOR.finditer(code) if "/" in code.replace("//", "") else ():
+        group, name = found.groups()
         if not name:
             words = group.replace("math.pi", "").translate(APART).split()
             names += [word for word in words if not word[0].isdigit()]
         elif name.isidentifier():
             names.append(name)
-        elif not _is_size(name):
+        elif not (_is_size(name) or (name.endswith(CLAMPS) and ONE_OR_MORE.match(code, found.end()))):
             return None
     return names
 
 
 def _is_size(divisor: str) -> bool:
-    """A name with the bracket behind it that plainly gives a number, or what is clamped to 1 or more."""
+    """A name with the bracket behind it that plainly gives a number."""
     if divisor in CONVERSIONS or divisor == "math.pi" or (divisor.startswith("math.") and divisor.endswith("(")):
         return True
-    return divisor[0] not in "(-" and (divisor.endswith(SIZES_OF) or "(" in divisor[:-1])
+    return divisor[0] not in "(-" and divisor.endswith(SIZES_OF)
 
 
 def infinite(rows: Iterable[str]) -> frozenset[str]:

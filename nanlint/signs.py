@@ -40,11 +40,11 @@ SITES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "mean nanmean sum cos cosh",
         (
             r"-\s*[\w.]+(?:\([^()\n]*\))?\s*(?:\*\* ?2|\.pow\(2|\.square\()", r"-\s*([\w.]+(?:\(\))?)\s*\*\s*\1",
-            r"-\s*\w*\.?square\(", r"cos(?<=\bcos)h?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",
-            r"1(?<=\b1)(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"sub(?:(?<=\bsub)|(?<=\brsub))_?\(",
+            r"-\s*\w*\.?square\(", r"1(?<=\b1)(?:\.0*)?\s*-\s*[\w.]*cosh?\b", r"sub(?:(?<=\bsub)|(?<=\brsub))_?\(",
             r"-\s*[\w.]*mean\w*(?:\([^()\n]*\))?\s*\*",
         ),
     ),
+    ("sub", "cos cosh", (r"cos(?<=\bcos)h?\([\s\S]*(?:\b1(?:\.0*)?\s*-\s|-\s*1(?:\.0*)?\b(?!\.\d))",)),
     (
         "uninitialised",
         "empty empty_like new_empty Tensor FloatTensor",
