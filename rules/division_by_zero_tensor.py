@@ -178,6 +178,8 @@ def _divisor(site: Site, value: Value) -> str:
         return f"a difference, 0 where its two sides are equal{why}; replace zeros, such as by `where(d == 0, 1, d)`"
     if value.range is None:
         return "it has no known bound away from 0; clamp it, or replace its zeros first"
+    if value.range.point is not None:
+        return f"it is {value.range}{site.because(value)}; test it, or replace it"
     lies = f"it lies in {value.range}{site.because(value)}"
     return f"{lies}; add an eps to it or clamp it" if value.range.lo >= 0 else f"{lies}; replace its zeros first"
 

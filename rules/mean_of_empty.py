@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from nanlint.api import CERTAIN, LIKELY, Fill, Report, Site, Value, covered, first_arg, rule, strip_views
+from nanlint.api import CERTAIN, LIKELY, POSSIBLE, Fill, Report, Site, Value, covered, first_arg, rule, strip_views
 
 
 @rule("NAN202", at="empty-reduction cross_entropy nll_loss", kind="division")
@@ -39,7 +39,8 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
     ## Known limits
 
     Only an index that is seen to be boolean counts as a selection. That some element always fits, as below the
-    median, is not seen. Targets that a comparison has replaced by the one to ignore give a `possible` finding.
+    median, is not seen. The places of a mask that came with the data, such as the rows of a split, and targets that a
+    comparison has replaced by the one to ignore give a `possible` finding.
     """
     if site.is_repaired:
         return
@@ -52,12 +53,13 @@ def mean_of_empty(site: Site) -> Iterator[Report]:
     what = "raises" if gives == "raises" else f"is {gives}"
     made = strip_views(selected.value) if selected.value.op not in ("index", "masked_select") else selected.value
     selection = "the selection" if made.op in ("index", "masked_select") else "what it was computed from"
+    chosen = _selection(selected.value)
     average = ", or use `(x * mask).sum() / mask.sum().clamp(min=1)`" if name == "mean" else ""
     yield site.report(
-        LIKELY,
+        POSSIBLE if _is_split(site, chosen) else LIKELY,
         f"`{name}` of `{site.show(selected)}` {what} when {selection} is empty: test `numel() > 0` first{average}",
         at=site.place,
-        defect=("empty", _selection(selected.value).ident),
+        defect=("empty", chosen.ident),
     )
 
 
@@ -69,6 +71,14 @@ def _selection(value: Value) -> Value:
             return value
         value = inner
     return value
+
+
+def _is_split(site: Site, selection: Value) -> bool:
+    """The places of a mask that came with the data, such as the rows of a data set that are for training."""
+    mask = selection.arg("mask")
+    places = strip_views(mask) if mask is not None else None
+    of = first_arg(places) if places is not None and places.op == "nonzero" else None
+    return of is not None and site.is_foreign(of)
 
 
 def _without_weight(site: Site) -> Iterator[Report]:

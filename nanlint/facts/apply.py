@@ -277,8 +277,9 @@ def _because(op: Op, values: Mapping[str, Value], range_: Interval | None, place
         return None
     fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
-        for value in values.values():
-            if value.because is not None and value.kind != "number":
-                return value.because
-        return None
+        reasons = [v.because for v in values.values() if v.because is not None and v.kind != "number"]
+        several = sum(v.kind != "number" for v in values.values()) > 1
+        # of several, a number other than 0 is not what brings a sum or a product to where it should not be
+        told = (r for r in reasons if not (several and r.range is not None and r.range.point))
+        return next(told, None)
     return Reason(f"{op.name} on line {{row}} gives {{range}}", place, range_)

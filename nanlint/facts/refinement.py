@@ -217,7 +217,8 @@ def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
         return None
     if left.kind == "number":
         # no data is infinite, so that the quotient is not 0
-        return (range_, Confidence.POSSIBLE) if _is_positive(right) and picked(right).made_by is None else None
+        away = right.range is not None and 0 not in right.range
+        return (range_, Confidence.POSSIBLE) if away and picked(right).made_by is None else None
     nan = range_ is None or range_.nan
     total = reduction_of(right, SUMS)
     if total is not None and same(total, left) and left.range is not None and left.range.lo >= 0:
@@ -230,13 +231,7 @@ def _div(values: Mapping[str, Value], range_: Interval | None, reach: Confidence
     if left.ident == right.ident:
         return Interval(1.0, 1.0, nan=nan), Confidence.LIKELY
     # a part of a sum of non-negatives over that sum
-    if (
-        right.op == "add"
-        and left.range is not None
-        and left.range.lo >= 0
-        and right.range is not None
-        and right.range.lo >= 0
-    ):
+    if right.op == "add" and all(r is not None and r.lo >= 0 for r in (left.range, right.range)):
         parts = (right.arg("input"), right.arg("other"))
         if any(p is not None and p.ident == left.ident for p in parts):
             return Interval(0.0, 1.0, nan=nan), Confidence.LIKELY
