@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nanlint.finding import Position
 from nanlint.slotted import Data
-from nanlint.source.lex import LAYOUT
+from nanlint.source.lex import PROSE
 
 # flake8.defaults.NOQA_INLINE_REGEX of flake8 7, with blanks allowed before the colon as ruff does
 NOQA = r"#\s*noqa(?![a-z0-9_])(?:\s?:\s?(?P<items>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]+)*(?![a-z])))?"
@@ -60,8 +60,7 @@ def _find(text: str) -> list[Suppression]:
     found: list[Suppression] = []
     waiting: list[tuple[Position, re.Match[str], str]] = []
     row = first_row = 1
-    row_start = 0
-    depth = 0
+    row_start = place = depth = 0
 
     def close(last_row: int) -> None:
         for position, match, kind in waiting:
@@ -70,24 +69,41 @@ def _find(text: str) -> list[Suppression]:
             found.append(Suppression(kind, match[0], position, split, first_row, last_row))
         waiting.clear()
 
-    for token in re.finditer(LAYOUT, text, re.DOTALL):
-        kind = token.lastgroup
-        if kind == "comment":
-            for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)):
-                for match in re.finditer(pattern, token[0], re.IGNORECASE):
-                    column = token.start() + match.start() - row_start + 1
-                    waiting.append((Position(row, column), match, kind))
-        elif kind == "open":
-            depth += 1
-        elif kind == "close":
-            depth = max(depth - 1, 0)
-        elif kind in ("string", "newline", "joined"):
-            if kind == "newline" and depth == 0:
-                close(row)
-                first_row = row + 1
-            newlines = token[0].count("\n")
-            if newlines:
-                row += newlines
-                row_start = token.start() + token[0].rindex("\n") + 1
+    # code, comments and strings: what stands between two newlines of code is mostly one piece
+    for number, part in enumerate(PROSE.split(text)):
+        if number % 2 == 0:
+            rows = part.split("\n")
+            for code in rows[:-1]:
+                depth = _depth(depth, code)
+                if depth == 0 and not code.endswith("\\"):
+                    if waiting:
+                        close(row)
+                    first_row = row + 1
+                row += 1
+                place += len(code) + 1
+                row_start = place
+            depth = _depth(depth, rows[-1])
+            place += len(rows[-1])
+            continue
+        if part[0] == "#":
+            for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)) if _may_silence(part) else ():
+                for match in re.finditer(pattern, part, re.IGNORECASE):
+                    waiting.append((Position(row, place + match.start() - row_start + 1), match, kind))
+        elif "\n" in part:
+            row += part.count("\n")
+            row_start = place + part.rindex("\n") + 1
+        place += len(part)
     close(row)
     return found
+
+
+def _depth(depth: int, code: str) -> int:
+    """How many brackets are open behind the code."""
+    opened = code.count("(") + code.count("[") + code.count("{")
+    closed = code.count(")") + code.count("]") + code.count("}")
+    return max(depth + opened - closed, 0)
+
+
+def _may_silence(comment: str) -> bool:
+    small = comment.lower()
+    return "noqa" in small or "nanlint" in small
