@@ -87,8 +87,8 @@ def _find(text: str) -> list[Suppression]:
             continue
         if part[0] == "#":
             for kind, pattern in (("noqa", NOQA), ("nanlint", IGNORE)) if _may_silence(part) else ():
-                for match in re.finditer(pattern, part, re.IGNORECASE):
-                    waiting.append((Position(row, place + match.start() - row_start + 1), match, kind))
+                matches = re.finditer(pattern, part, re.IGNORECASE)
+                waiting += ((Position(row, place + m.start() - row_start + 1), m, kind) for m in matches)
         elif "\n" in part:
             row += part.count("\n")
             row_start = place + part.rindex("\n") + 1
