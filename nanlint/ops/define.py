@@ -35,9 +35,11 @@ def op(
     differentiable: bool = True,
 ) -> Op:
     """One line of the table: `parameters` and `constructor` are words in a string."""
+    traps = trap if isinstance(trap, tuple) else (trap,)
+    shields = shield if isinstance(shield, tuple) else (shield,)
     return Op(
-        name, places, _split(parameters), shape, _split(constructor), needs, attains, singular, _parts(trap),
-        _parts(shield), dtype, returns, rest, complex, reduces, random, differentiable, aliases, also, nn,
+        name, places, _split(parameters), shape, _split(constructor), needs, attains, singular, traps, shields,
+        dtype, returns, rest, complex, reduces, random, differentiable, aliases, also, nn,
     )  # fmt: skip
 
 
@@ -45,7 +47,3 @@ def op(
 def _split(words: str) -> tuple[str, ...]:
     """Most lines have the parameters of some other line."""
     return tuple(words.split())
-
-
-def _parts(intervals: Interval | tuple[Interval, ...]) -> tuple[Interval, ...]:
-    return intervals if isinstance(intervals, tuple) else (intervals,)

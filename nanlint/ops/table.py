@@ -24,20 +24,23 @@ FAMILIES = (elementwise, binary, reduce, views, create, activations, layers, los
 LINES: tuple[Op, ...] = tuple(op for family in FAMILIES for op in family.OPS)
 """Every line. One op may have a second line for spellings that order its parameters otherwise (`x.where(c, y)`)."""
 
-TABLE: dict[str, Op] = {}
-"""From the canonical name to the (first) line of the op."""
 
-BY_WORD: dict[str, tuple[Op, ...]] = {}
-"""From what a dotted name ends in, without the underscore of what works in place, to the lines that it may call."""
+def _named() -> tuple[dict[str, Op], dict[str, tuple[Op, ...]]]:
+    table: dict[str, Op] = {}
+    by_word: dict[str, tuple[Op, ...]] = {}
+    for line in LINES:
+        table.setdefault(line.name, line)
+        one = (line,)
+        for word in line.words:
+            known = by_word.setdefault(word, one)
+            if known is not one:
+                by_word[word] = known + one
+    return table, by_word
 
-for _line in LINES:
-    TABLE.setdefault(_line.name, _line)
-    _one = (_line,)
-    for _word in _line.words:
-        _known = BY_WORD.setdefault(_word, _one)
-        if _known is not _one:
-            BY_WORD[_word] = _known + _one
 
+TABLE, BY_WORD = _named()
+"""From the canonical name to the (first) line of the op; and from what a dotted name ends in, without the underscore of
+what works in place, to the lines that it may call."""
 
 LOSSES: frozenset[str] = frozenset(_op.name for _op in losses.OPS)
 
