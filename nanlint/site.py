@@ -126,11 +126,12 @@ class Site:
         return any(other.is_repaired for other in value.hazards if other.result.ident == value.ident)
 
     def is_foreign(self, value: Value) -> bool:
-        """The value comes from a call or an attribute that is not in view: no argument, and no op made it."""
+        """The value comes from a call that is not in view: no argument or field of one, and no op made it."""
         made = strip_views(value)
         if made.alternatives:
             return all(self.is_foreign(v) for v in made.alternatives)
-        return made.made_by is None and made.range is None and made.ident not in self.session.arguments
+        held = made.ident in self.session.arguments or made.ident in self.session.fields
+        return made.made_by is None and made.range is None and not held
 
     def only_underflows(self, value: Value) -> bool:
         """Zero is out of reach of the value but for exponentials that all underflow."""

@@ -72,7 +72,10 @@ def counted(frame: Frame, op: str, of: Value, node: cst.Node) -> Value:
 
 def _unknown(frame: Frame, base: Value, name: str) -> Value:
     session = frame.session
-    return session.once(("attr", base.ident, name), lambda ident: made_from(session, Value(ident=ident), (base,)))
+    value = session.once(("attr", base.ident, name), lambda ident: made_from(session, Value(ident=ident), (base,)))
+    if base.kind == "unknown" and (base.ident in session.arguments or base.ident in session.fields):
+        session.fields.add(value.ident)
+    return value
 
 
 def _of_name(frame: Frame, base: str, name: str, node: cst.Node) -> Value:

@@ -109,6 +109,7 @@ class Session:
         self.tensors: set[int] = set()
         self.models: set[int] = set()
         self.arguments: dict[int, str] = {}
+        self.fields: set[int] = set()
         self.settings: set[int] = set()
         self.read: set[int] = set()
         self.spread: set[int] = set()

@@ -254,9 +254,12 @@ def _register_buffer(
     frame: Frame, base: Operand, positional: Sequence[Operand], keywords: Mapping[str, Operand], node: cst.Node
 ) -> Value | None:
     instance = base.value.ref
-    given = [*positional, *(keywords[k] for k in ("name", "tensor") if k in keywords)]
+    given = [*positional, *(keywords[k] for k in ("name", "tensor", "default") if k in keywords)]
     if isinstance(instance, Instance) and len(given) >= 2 and isinstance(given[0].value.const, str):
         value = given[1].value
+        if value.kind == "tuple":
+            # a state of torchmetrics that is a list becomes a tensor where processes are synchronised
+            return frame.unknown(kind="none")
         instance.attrs[given[0].value.const] = (
             value.but(grad=False) if value.kind != "none" else frame.unknown(kind="tensor")
         )
@@ -285,7 +288,7 @@ SPECIAL_METHODS: dict[str, Method] = {
     "to": _to, "type": _to, "type_as": _to, "cuda": _itself, "cpu": _itself, "train": _itself, "eval": _itself,
     "requires_grad_": _requires_grad, "item": _item, "size": _size, "numel": _numel, "nelement": _numel,
     "backward": _backward, "view": _view, "is_complex": _is_complex, "append": _append,
-    "register_buffer": _register_buffer, "register_parameter": _register_parameter, "get": _get,
-    "_validate_sample": validate_sample,
+    "register_buffer": _register_buffer, "add_state": _register_buffer, "register_parameter": _register_parameter,
+    "get": _get, "_validate_sample": validate_sample,
     **{name: _cast(name) for name in CASTS},
 }  # fmt: skip
