@@ -80,9 +80,11 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
     values: dict[str, Value] = {}
     inputs: list[Value] = []
     sloped: list[Value] = []
-    emptied = False
+    emptied = hazardous = False
     for name, operand in operands.items():
         values[name] = value = operand.value
+        if value.hazards:
+            hazardous = True
         if value.kind in INPUTS:
             inputs.append(value)
             emptied = emptied or value.maybe_empty
@@ -111,18 +113,19 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
     if refined is not None:
         own_reason = range_ is None or refined[0] != range_
         range_, reach = refined
+    integral = is_integral(dtype)
     if is_complex(dtype):
         # complex numbers have no order, so no interval holds them
         range_ = None
-    elif range_ is not None and not is_integral(dtype):
+    elif range_ is not None and not integral:
         range_ = round_to(range_, dtype if dtype in FLOATS else "float32")
-    grad = False if is_integral(dtype) else _grad(frame, op, values)
+    grad = False if integral else _grad(frame, op, values)
     follows = grad is not False and op.name not in STEPS
     maybe_empty, of_nothing = emptiness.empties(frame.env, op, values) if emptied else (False, None)
     result = Value(
         _kind(op, values), range_, reach, _ident(frame, op, values), dtype, grad, Application(op.name, values, place),
-        _because(op, values, range_, place, own_reason), carried(op, values),
-        slopes_of(sloped) if follows else NOTHING,
+        _because(op, values, range_, place, own_reason) if range_ is not None else None,
+        carried(op, values) if hazardous else NOTHING, slopes_of(sloped) if sloped and follows else NOTHING,
         maybe_empty=maybe_empty, tensor_if=tensor_if(inputs),
     )  # fmt: skip
     if op.name in REPAIRS:
@@ -133,9 +136,9 @@ def apply(frame: Frame, op: Op, operands: dict[str, Operand], node: cst.Node) ->
         result = result.but(hazards=result.hazards | {site})
         site.result = result
     if "uninitialised" in listened:
-        from nanlint.facts import uninitialised
+        from nanlint.facts.uninitialised import read
 
-        if (empty := uninitialised.read(frame, op.name, operands)) is not None:
+        if (empty := read(frame, op.name, operands)) is not None:
             record(frame, "uninitialised", {"input": empty}, node, result)
     unmet = needs.unmet(op, values)
     if op.name in listened or unmet:
@@ -272,9 +275,7 @@ def _grad(frame: Frame, op: Op, values: Mapping[str, Value]) -> bool | None:
     return grad
 
 
-def _because(op: Op, values: Mapping[str, Value], range_: Interval | None, place: Place, own: bool) -> Reason | None:
-    if range_ is None:
-        return None
+def _because(op: Op, values: Mapping[str, Value], range_: Interval, place: Place, own: bool) -> Reason | None:
     fresh = own or op.name not in PASSES or op.name in MAKERS
     if not fresh:
         reasons = [v.because for v in values.values() if v.because is not None and v.kind != "number"]

@@ -40,7 +40,8 @@ def global_value(frame: Frame, name: str) -> Value:
     session = frame.session
     source = frame.unit.source
     index = source.index
-    if frame.is_here and session.module is not None and name in session.module.env.vars:
+    is_here = source is session.source
+    if is_here and session.module is not None and name in session.module.env.vars:
         return session.module.env.vars[name]
     if name in index.functions:
         definition = index.functions[name]
@@ -50,13 +51,13 @@ def global_value(frame: Frame, name: str) -> Value:
         )
     if name in index.classes:
         return class_value(frame, class_of_entry(session, index.classes[name]))
-    if frame.is_here and name in index.bound and session.module is None and session.start_module is not None:
+    if is_here and name in index.bound and session.module is None and session.start_module is not None:
         session.start_module()
         if session.module is not None and name in session.module.env.vars:
             return session.module.env.vars[name]
     if name in index.imports:
         return dotted(frame, index.imports[name])
-    if not frame.is_here and (bound := _bound_elsewhere(session, source, name)) is not None:
+    if not is_here and (bound := _bound_elsewhere(session, source, name)) is not None:
         return bound
     if name in BUILTINS:
         return dotted(frame, f"builtins.{name}")

@@ -11,6 +11,7 @@ PICKS = VIEWS | frozenset(
     tril triu""".split()
 )
 """Ops whose result holds elements of the input and nothing else (zeros of `tril` apart)."""
+COMPLEMENTS = frozenset({"sub", "rsub", "add"})
 LIMITS = frozenset({"clamp", "clamp_min", "clamp_max", "maximum", "minimum", "max", "min"})
 DEPTH = 12
 MAX_EPS = 0.1
@@ -19,12 +20,10 @@ MAX_EPS = 0.1
 
 def picked(value: Value) -> Value:
     """The value that these elements were taken from."""
-    for _ in range(DEPTH):
-        made = value.made_by
-        inner = first_arg(value) if made is not None and made.op in PICKS else None
-        if inner is None:
-            return value
-        value = inner
+    made, left = value.made_by, DEPTH
+    while made is not None and made.op in PICKS and made.args and left:
+        value = next(iter(made.args.values()))
+        made, left = value.made_by, left - 1
     return value
 
 
@@ -40,6 +39,8 @@ def unguarded(value: Value) -> Value:
 
 
 def _below_guard(value: Value) -> Value | None:
+    if value.made_by is None:
+        return None
     left, right = value.arg("input"), value.arg("other")
     if value.op in ("clamp", "clamp_min", "clamp_max"):
         return left
@@ -59,6 +60,9 @@ def _is_eps(value: Value) -> bool:
 
 def complement_of(value: Value) -> Value | None:
     """`p`, when the value is `1 - p` (or `1 + eps - p`)."""
+    made = value.made_by
+    if made is None or made.op not in COMPLEMENTS:
+        return None
     left, right = value.arg("input"), value.arg("other")
     if left is None or right is None:
         return None

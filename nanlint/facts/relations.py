@@ -33,11 +33,10 @@ SUMS = frozenset({"sum", "nansum", "einsum"})
 
 def strip_views(value: Value) -> Value:
     """The value whose elements these are, before they were reshaped, picked or copied."""
-    for _ in range(12):
-        made = value.made_by
-        if made is None or made.op not in VIEWS:
-            return value
+    made, left = value.made_by, 12
+    while made is not None and made.op in VIEWS and left:
         value = next(iter(made.args.values()))
+        made, left = value.made_by, left - 1
     return value
 
 
@@ -98,8 +97,10 @@ def is_test_of(mask: Value, value: Value, depth: int = 5) -> bool:
 
 
 def first_arg(value: Value) -> Value | None:
-    made = value.made_by
-    return next(iter(made.args.values()), None) if made is not None else None
+    if value.made_by is not None:
+        for first in value.made_by.args.values():
+            return first
+    return None
 
 
 def is_square(value: Value) -> bool:
@@ -148,8 +149,8 @@ def zero_with(value: Value) -> Value | None:
 
 def reduction_of(value: Value, ops: frozenset[str]) -> Value | None:
     """The operand, when the value is such a reduction of it (up to views)."""
-    value = strip_views(value)
-    return first_arg(value) if value.op in ops else None
+    made = strip_views(value).made_by
+    return next(iter(made.args.values()), None) if made is not None and made.op in ops else None
 
 
 # measured on torch 2.13: the gradient at zero is 0, whatever comes from above
