@@ -102,7 +102,7 @@ def lost_eps(value: Value) -> str:
         return ""
     numbers = [v.number for v in made.made_by.args.values() if v.number]
     lost = next((n for n in numbers if format_.nearest(n) == 0), None)
-    return f"its eps {lost:g} is 0 in {made.dtype}; use 1e-4, or compute in float32" if lost is not None else ""
+    return f"its eps {lost:g} is 0 in {made.dtype}; use 1e-4, or float32" if lost is not None else ""
 
 
 def near_zero(session: Session, value: Value) -> Confidence | None:
