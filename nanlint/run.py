@@ -73,12 +73,19 @@ def run(
     targets, errors = _usable(targets, cache)
     results: dict[int, Result] = {}
     cold: dict[int, int] = {}
+    unread = jobs == 1 and cache is None
+    loaded: set[tuple[Path, ...]] = set()
     for index, target in enumerate(targets):
+        if unread and target.config.rules in loaded:
+            # nobody asks for sizes, and its check reads it anyway
+            cold[index] = 0
+            continue
         known = _quickly(target, cache, fixing)
         if isinstance(known, Result):
             results[index] = known
         else:
             cold[index] = known
+            loaded.add(target.config.rules)
     cold, more = _loadable(targets, cold, cache)
     errors += more
     workers = min(jobs or os.cpu_count() or 1, len(cold), 1 + sum(cold.values()) // BYTES_WORTH_A_PROCESS)

@@ -81,7 +81,8 @@ def _scale(site: Site) -> Value | None:
     if left is None or right is None:
         return None
     if site.op == "mul":
-        pairs = ((picked(left), picked(right)), (picked(right), picked(left)))
+        left, right = picked(left), picked(right)
+        pairs = ((left, right), (right, left))
         return next((one for one, other in pairs if one.op == "exp" and other.op in DRAWN), None)
     terms = [*_terms(left, DEPTH), *_terms(right, DEPTH)]
     idents = {term.ident for term in terms}
@@ -93,10 +94,13 @@ def _scale(site: Site) -> Value | None:
 def _terms(value: Value, depth: int) -> Iterator[Value]:
     """What is summed, without the numbers that it is multiplied by."""
     value = picked(value)
-    weighted = value.op == "mul" and "number" not in {v.kind for v in (value.arg("input"), value.arg("other")) if v}
-    if depth == 0 or value.op not in SUMS or weighted:
+    if depth == 0 or value.op not in SUMS:
         yield value
         return
-    for part in (value.arg("input"), value.arg("other")):
+    parts = (value.arg("input"), value.arg("other"))
+    if value.op == "mul" and "number" not in {part.kind for part in parts if part}:
+        yield value
+        return
+    for part in parts:
         if part is not None and part.kind != "number":
             yield from _terms(part, depth - 1)
