@@ -82,7 +82,7 @@ NOT_RUN = listed(
         missing_gradient_clipping/cases.py: zeroed_through_the_model in_a_while_loop one_step_of_a_loop_elsewhere
         missing_gradient_clipping/cases.py: accumulated accumulated_in_an_inner_loop two_loops_are_two_findings
         missing_gradient_clipping/cases.py: adversaries critic_in_an_inner_loop list_of_optimizers
-        missing_gradient_clipping/cases.py: dictionary_of_optimizers closure mixed_precision
+        missing_gradient_clipping/cases.py: dictionary_of_optimizers mixed_precision
         missing_gradient_clipping/cases.py: only_one_branch_clips on_a_tpu measuring_is_not_clipping
         missing_gradient_clipping/cases.py: scaling_by_a_count_is_not_clipping Runner.update
         missing_gradient_clipping/cases.py: plain_optimizer_of_the_project

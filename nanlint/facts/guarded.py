@@ -69,4 +69,8 @@ def narrowed_range(value: Value, learned: Interval) -> Interval:
     if value.range is None:
         return learned.without_nan()
     met = value.range.meet(learned)
-    return value.range if met.empty else met
+    if not met.empty:
+        return met
+    # behind `if ratio > 0` a default of 0 is not what was passed
+    passed = value.kind == "number" and not value.is_literal and value.range.point == 0 and learned.lo == 0
+    return learned.without_nan() if passed else value.range
