@@ -107,11 +107,13 @@ class Project:
 
     `import a` means a module beside the package that holds the file, or in a folder `src` there; for a file in no
     package, one beside the file or beside its folder. What is installed is no part of a project. Where it is `watched`,
-    `looked_at` has what a result rests on.
+    `looked_at` has what a result rests on. Where the file is checked `alone`, no imported one is expected to be checked
+    itself: their functions are read one by one, as they are asked for.
     """
 
-    def __init__(self, path: str, *, watched: bool = True) -> None:
+    def __init__(self, path: str, *, watched: bool = True, alone: bool = False) -> None:
         self._watched = watched
+        self._alone = alone
         self.looked_at: dict[str, str | None] = {}
         self._path = os.path.abspath(path)
         self._checked: Source | None = None
@@ -122,7 +124,7 @@ class Project:
     def open(self, data: bytes, path: str, parsed: Parsed | None = None) -> Source:
         """The file that is checked, with its index where it has been imported before; see `nanlint.source.Modules`."""
         held = _shelf.get(self._path)
-        if held is not None and held.source is not None and held.source.data == data:
+        if held is not None and held.source is not None and held.source.data == data and not held.source.is_outlined:
             self._checked = held.source
             self._checked.path = path
             _shelf.use(self._path)
@@ -203,7 +205,7 @@ class Project:
             stamp = (stat.st_mtime_ns, stat.st_size)
             held = _shelf.get(path)
             if held is None or held.stamp != stamp or (self._watched and not held.digest):
-                held = _shelf.put(path, _read_again(path, stamp, held, watched=self._watched))
+                held = _shelf.put(path, _read_again(path, stamp, held, watched=self._watched, alone=self._alone))
         except OSError:
             return None
         _shelf.use(path)
@@ -211,16 +213,19 @@ class Project:
         return held.source
 
 
-def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watched: bool) -> _Held:
+def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watched: bool, alone: bool) -> _Held:
     """Raises OSError."""
     with open(path, "rb") as stream:
         data = stream.read()
     digest = digest_of(data) if watched else ""
-    if before is not None and before.source is not None:
-        if before.source.data == data:
-            return _Held(before.source, len(data), stamp, digest)
-        _close(before)
-    return _Held(_source(data, path), len(data), stamp, digest)
+    source = before.source if before is not None else None
+    if source is None or source.data != data:
+        if before is not None:
+            _close(before)
+        source = _source(data, path)
+    if source is not None and not source.is_indexed:
+        source = _indexed(source, alone=alone)
+    return _Held(source, len(data), stamp, digest)
 
 
 def _close(held: _Held) -> None:
@@ -230,15 +235,22 @@ def _close(held: _Held) -> None:
 
 
 def _source(data: bytes, path: str) -> Source | None:
-    if len(data) > MAX_BYTES:
-        return None
     try:
-        source = Source(data, path)
-        assert source.index
-        _grown.add(source)
-        return source
+        return Source(data, path) if len(data) <= MAX_BYTES else None
     except SourceError:
         return None
+
+
+def _indexed(source: Source, *, alone: bool) -> Source | None:
+    """None for what is no Python outside of its functions, either."""
+    if not (alone and source.outline()):
+        try:
+            assert source.index
+        except SourceError:
+            if not source.outline():
+                return None
+    _grown.add(source)
+    return source
 
 
 def _is_installed(folder: str) -> bool:

@@ -115,8 +115,8 @@ def rules_of(packs: tuple[Path, ...]) -> tuple[Rule, ...]:
     return load(packs)
 
 
-def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> Result:
-    """Check one file in this process. Never raises: what goes wrong is in the result."""
+def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no", *, alone: bool = False) -> Result:
+    """Check one file in this process, `alone` or with others. Never raises: what goes wrong is in the result."""
     try:
         data = _read(target)
     except OSError as error:
@@ -125,7 +125,7 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
         return Result()
     try:
         with _collected_at_the_end():
-            result, looked_at = _judged(target, data, cache, fixing)
+            result, looked_at = _judged(target, data, cache, fixing, alone)
     except Exception:
         return Result(failures=(Failure(target.path, "nanlint", traceback.format_exc()),))
     if cache and target.data is None and result.rewritten is None:
@@ -133,7 +133,7 @@ def check(target: Target, cache: Cache | None = None, fixing: Fixing = "no") -> 
     return result
 
 
-def _judged(target: Target, data: bytes, cache: Cache | None, fixing: Fixing) -> tuple[Result, LookedAt]:
+def _judged(target: Target, data: bytes, cache: Cache | None, fixing: Fixing, alone: bool) -> tuple[Result, LookedAt]:
     from nanlint.engine import check as check_bytes
 
     config = target.config
@@ -141,7 +141,7 @@ def _judged(target: Target, data: bytes, cache: Cache | None, fixing: Fixing) ->
     looked_at: list[LookedAt] = []
 
     def judge(data: bytes) -> Result:
-        with closing(Project(target.path, watched=cache is not None)) as project:
+        with closing(Project(target.path, watched=cache is not None, alone=alone)) as project:
             looked_at.append(project.looked_at)
             return check_bytes(
                 data, target.path, rules, config.confidence, noqa=target.noqa, modules=project, parsed=target.parsed,
@@ -300,7 +300,8 @@ def _shared_out(
     targets: Sequence[Target], workers: int, cache: Cache | None, fixing: Fixing
 ) -> Iterator[tuple[int, Result]]:
     if workers <= 1:
-        yield from ((index, check(target, cache, fixing)) for index, target in enumerate(targets))
+        alone = len(targets) == 1
+        yield from ((index, check(target, cache, fixing, alone=alone)) for index, target in enumerate(targets))
         forget_trees()
         return
     from nanlint.processes import shared_out

@@ -189,6 +189,54 @@ def test_what_cannot_be_known_is_unknown(tmp_path: Path, helpers: str) -> None:
     assert names(tmp_path) == []
 
 
+HALF_WRITTEN = "import torch\n\n\ndef cut(x):\n    return torch.relu(x)\n\n\ndef other(x):\n    return torch.relu(x\n"
+
+
+def test_a_function_that_is_half_written_hides_no_other_one(tmp_path: Path) -> None:
+    write(tmp_path, user=USER, helpers=HALF_WRITTEN)
+    assert names(tmp_path) == ["log-of-nonpositive"]
+    for order in (("user", "helpers"), ("helpers", "user")):
+        report = run([Target(str(tmp_path / f"{name}.py"), Config()) for name in order], jobs=1)
+        assert [(Path(f.path).name, f.name) for f in report.findings] == [
+            ("helpers.py", "invalid-file"),
+            ("user.py", "log-of-nonpositive"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("helpers", "use"),
+    [
+        ("def cut(x):\n    return torch.relu(x\n", "torch.log(cut(x))"),
+        ("class cut:\n    def __init__(self):\n        self.eps = = 0\n", "torch.log(x + cut().eps)"),
+        ("class cut:\n    def __init__(self):\n        self.eps = = 0\n", "torch.log(x + A().eps)"),
+        ("class cut:\n    eps = = 0\n\n    def f(self):\n        pass\n", "torch.log(x + cut.eps)"),
+    ],
+)
+def test_a_half_written_function_that_is_used_is_unknown(tmp_path: Path, helpers: str, use: str) -> None:
+    user = f"import torch\nfrom .helpers import cut\n\n\nclass A(cut): pass\n\n\ndef f(x):\n    return {use}\n"
+    write(tmp_path, user=user, helpers=f"import torch\n\n\n{helpers}")
+    assert names(tmp_path) == []
+
+
+def test_functions_of_what_is_imported_are_read_with_it_only_where_it_is_checked_too(tmp_path: Path) -> None:
+    write(tmp_path, a="from .b import f\n", b="def f():\n    return 1\n")
+    path, imported = str(tmp_path / "a.py"), str(tmp_path / "b.py")
+    with closing(Project(path, alone=True)) as project:
+        found = project.find(".b", project.open(b"", path))
+        assert found is not None
+        assert found.index.functions["f"].read is None
+        assert found.index.functions["f"].is_readable
+    with closing(Project(imported)) as project:
+        checked = project.open(Path(imported).read_bytes(), imported)
+        assert checked is not found
+        assert checked.index.functions["f"].read is not None
+    (tmp_path / "b.py").write_text("def f():\n    return 2\n", encoding="utf-8")
+    with closing(Project(path)) as project:
+        found = project.find(".b", project.open(b"", path))
+        assert found is not None
+        assert found.index.functions["f"].read is not None
+
+
 def test_a_result_is_kept_only_as_long_as_what_it_depends_on(tmp_path: Path) -> None:
     cache_folder = tmp_path / "c"
     write(tmp_path, user=USER)

@@ -142,7 +142,7 @@ def _generic_attributes(session: Session, owner: ClassRef) -> dict[str, Value]:
     made = Value("instance", ident=session.intern(("instance", owner)), ref=Instance(owner))
     session.instances[owner] = made.ref.held
     init = owner.method("__init__")
-    if init is not None:
+    if init is not None and init.where.is_readable:
         session.muted += 1
         steps, session.steps = session.steps, 0
         try:

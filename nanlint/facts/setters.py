@@ -67,6 +67,8 @@ def _run(session: Session, owner: ClassRef, method: FunctionRef) -> list[tuple[s
     if known is not None:
         return known
     session.setters[key] = []
+    if not method.where.is_readable:
+        return []
     attributes = _Record(session.instances.get(owner) or {})
     receiver = Value("instance", ident=session.intern(("instance", owner)), ref=Instance(owner, attributes))
     bound = method.bind(receiver)

@@ -74,6 +74,12 @@ class _Unit:
         except SourceError:
             return False
 
+    def forget_tree(self) -> None:
+        """Its node is made from its rows where it is asked for again."""
+        self.__dict__.pop("_parsed", None)
+        self.read = None
+        self.apart.clear()
+
     def span(self, node: cst.Node) -> tuple[Position, Position]:
         return self._parsed[0].span(node)
 

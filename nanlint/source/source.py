@@ -52,6 +52,7 @@ class Source:
         self._parsed = parsed if parsed is not None and parsed.text == self.text else None
         # the trees of its units that were asked for
         self.lowered: list[Lowered | Converted] = []
+        self.is_outlined = False
         null = self.text.find("\0")
         if null >= 0:
             raise SourceError("source code cannot contain null bytes", self.position(null))
@@ -169,6 +170,23 @@ class Source:
         if self._parsed is None and not self.is_indexed and not stdlib.is_python(self._normal):
             assert self.index
 
+    def outline(self) -> bool:
+        """Index the file without a look into its functions, for those that import it; False where that fails.
+
+        What is wrong within a function is found when its node is asked for. Raises nothing.
+        """
+        from nanlint.source.outline import outline
+
+        made = outline(self._normal, self.lines)
+        tree = stdlib.parsed(made[0]) if made is not None else None
+        if made is None or tree is None:
+            return False
+        index = Index(self)
+        stdlib.fill(index, tree, made[1])
+        self.__dict__["index"] = index
+        self.is_outlined = True
+        return True
+
     def _index_newer_syntax(self, index: Index, error: SyntaxError) -> None:
         """Raises SourceError as Python puts it if libcst, which reads newer syntax, cannot read the file either."""
         try:
@@ -200,9 +218,7 @@ class Source:
         self._parsed = None
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
-            unit.__dict__.pop("_parsed", None)
-            unit.read = None
-            unit.apart.clear()
+            unit.forget_tree()
         for name in ("whole", "suppressions", "lines", "_row_starts", "bare", "bare_rows", "words", "vocabulary"):
             self.__dict__.pop(name, None)
         self.lowered.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from nanlint.slotted import Data
@@ -44,21 +44,34 @@ def is_python(text: str) -> bool:
 @lru_cache(maxsize=2)
 def tree_of(text: str) -> ast.Module | None:
     """The tree of a whole file, whose expressions are walked; None where the running Python cannot read it."""
+    return parsed(text)
+
+
+def parsed(text: str) -> ast.Module | None:
+    """None where the running Python cannot read it."""
     try:
         return parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
-def fill(index: Index, tree: ast.Module) -> None:
-    """Put into an index what the statements of a module define."""
+def fill(index: Index, tree: ast.Module, outlined: Mapping[int, Rows | None] | None = None) -> None:
+    """Put into an index what the statements of a module define.
+
+    In an outline some functions do nothing: `outlined` are the rows of their docstrings by the row of `def`.
+    """
     index.add_module(_docstring(index, tree), tree)
     pending: list[tuple[ast.AST, ClassEntry | None]] = [(s, None) for s in reversed(tree.body)]
     while pending:
         node, owner = pending.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             decorators = tuple(_text(d.func if isinstance(d, ast.Call) else d) for d in node.decorator_list)
-            index.add_function(node.name, _rows(index, node), owner, _docstring(index, node), decorators, node)
+            row = node.lineno
+            docstring = outlined[row] if outlined and row in outlined else _docstring(index, node)
+            index.add_function(node.name, _rows(index, node), owner, docstring, decorators, node)
+            if outlined is not None:
+                # a function that is read may have one in it that is not
+                index.found[-1].forget_tree()
         elif isinstance(node, ast.ClassDef):
             made = index.add_class(
                 node.name, _rows(index, node), owner, tuple(map(_text, node.bases)), _docstring(index, node), node
