@@ -106,6 +106,27 @@ def test_steps_grow_with_the_code(
     assert large <= 2.2 * small
 
 
+def test_the_text_of_many_functions_is_looked_through_once(check: Check) -> None:
+    """Most of these show nothing, and each may call any of the others."""
+
+    def cost(n: int) -> int:
+        plain = "".join(f"def g{i}(x, k):\n    return k.setdefault({i}, x)\n\n\n" for i in range(4 * n))
+        text = HEAD + functions(n) + plain
+        called = [0]
+        # of Python's functions and of those in C, such as a search in a text
+        sys.setprofile(lambda frame, event, of: called.__setitem__(0, called[0] + (event in ("call", "c_call"))))
+        try:
+            result = check(text)
+        finally:
+            sys.setprofile(None)
+        assert len(result.findings) == n
+        return called[0]
+
+    cost(10)
+    small, large = cost(200), cost(400)
+    assert large <= 2.2 * small
+
+
 @SHAPES
 def test_memory_grows_with_the_code(check: Check, made: Callable[[int], str], size: int) -> None:
     def peak(n: int) -> int:
