@@ -16,7 +16,7 @@ FOREIGN_FOLDERS = ("site-packages", "dist-packages")
 MAX_BYTES = 400_000
 MAX_HELD_BYTES = 2_000_000
 # a tree takes about 60 times the bytes of its file
-MAX_GROWN_BYTES = 400_000
+MAX_GROWN_BYTES = 150_000
 
 
 class _Held(Entity):
@@ -117,7 +117,7 @@ class Project:
         self.looked_at: dict[str, str | None] = {}
         self._path = os.path.abspath(path)
         self._checked: Source | None = None
-        self._found: dict[tuple[str, str], Source | None] = {}
+        self._found: dict[tuple[str, str], _Held | None] = {}
         self._roots: dict[str, list[str]] = {}
         self._folders: dict[Source, str] = {}
 
@@ -135,7 +135,7 @@ class Project:
             _close(held)
         return self._checked
 
-    def find(self, name: str, asker: Source) -> Source | None:
+    def find(self, name: str, asker: Source, binding: str = "") -> Source | None:
         """The file of the module that `asker` calls by that dotted name; see `nanlint.source.Modules`."""
         folder = self._folders.get(asker)
         if folder is None:
@@ -143,7 +143,14 @@ class Project:
         key = (folder, name)
         if key not in self._found:
             self._found[key] = self._find(*key)
-        return self._found[key]
+        held = self._found[key]
+        source = held.source if held is not None else None
+        if held is None or source is None or source is self._checked or source.is_indexed:
+            return source
+        if binding and not source.may_bind(binding):
+            return None
+        held.source = _indexed(source, alone=self._alone)
+        return held.source
 
     def close(self) -> None:
         """Let go of the files that were used longest ago; the others are kept for the next check."""
@@ -157,7 +164,7 @@ class Project:
         _shelf.shorten()
         _grown.shorten(MAX_GROWN_BYTES // 2)
 
-    def _find(self, folder: str, name: str) -> Source | None:
+    def _find(self, folder: str, name: str) -> _Held | None:
         body = name.lstrip(".")
         parts = body.split(".") if body else []
         level = len(name) - len(body)
@@ -197,23 +204,23 @@ class Project:
             self.looked_at[path] = "" if os.path.exists(path) else None
         return self.looked_at[path] is not None
 
-    def _read(self, path: str) -> Source | None:
+    def _read(self, path: str) -> _Held | None:
         if path == self._path:
-            return self._checked
+            return _Held(self._checked, 0)
         try:
             stat = os.stat(path)
             stamp = (stat.st_mtime_ns, stat.st_size)
             held = _shelf.get(path)
             if held is None or held.stamp != stamp or (self._watched and not held.digest):
-                held = _shelf.put(path, _read_again(path, stamp, held, watched=self._watched, alone=self._alone))
+                held = _shelf.put(path, _read_again(path, stamp, held, watched=self._watched))
         except OSError:
             return None
         _shelf.use(path)
         self.looked_at[path] = held.digest
-        return held.source
+        return held
 
 
-def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watched: bool, alone: bool) -> _Held:
+def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watched: bool) -> _Held:
     """Raises OSError."""
     with open(path, "rb") as stream:
         data = stream.read()
@@ -223,8 +230,6 @@ def _read_again(path: str, stamp: tuple[int, int], before: _Held | None, *, watc
         if before is not None:
             _close(before)
         source = _source(data, path)
-    if source is not None and not source.is_indexed:
-        source = _indexed(source, alone=alone)
     return _Held(source, len(data), stamp, digest)
 
 

@@ -151,6 +151,20 @@ def test_a_file_that_is_not_python_is_not_found(tmp_path: Path, find: Find, brok
     assert find(".b", "a.py") is None
 
 
+def test_of_all_that_a_package_imports_only_what_may_have_the_name_is_parsed(tmp_path: Path) -> None:
+    texts = {"b": "y = 1\n", "c": "from .d import \\\n  *\n", "d": "x = 1\n"}
+    write(tmp_path, a="", **texts)
+    path = str(tmp_path / "a.py")
+    with closing(Project(path)) as project:
+        asker = project.open(b"", path)
+        found = {name: project.find(f".{name}", asker, "x") for name in texts}
+        assert [name for name, source in found.items() if source is not None] == ["c", "d"]
+        assert project.looked_at[str(tmp_path / "b.py")] is not None
+        whole = project.find(".b", asker)
+        assert whole is not None
+        assert project.find(".b", asker, "x") is whole
+
+
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     write(tmp_path, a="", b="x = 1\n")
     asker = Source(b"", str(tmp_path / "a.py"))

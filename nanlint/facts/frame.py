@@ -135,6 +135,7 @@ class Session:
         self.muted = 0
         self.wordless = False
         self.trains = True
+        self.stepping: dict[Definition | ClassEntry, bool] = {}
         self.default_dtype: str | None = "float32"
         self.nested: list[tuple[Any, Frame]] = []
         self.fixed: dict[Hashable, Value] = {}
@@ -161,9 +162,12 @@ class Session:
         """The source text of a node of one of the files."""
         return next(text for file in self.files if (text := file.code(node)) is not None)
 
-    def find_module(self, name: str, asker: Source) -> Source | None:
-        """The file of the module that `asker` imports by that dotted name, where that is in the project."""
-        found = self.modules.find(name, asker) if self.modules is not None else None
+    def find_module(self, name: str, asker: Source, binding: str = "") -> Source | None:
+        """The file of the module that `asker` imports by that dotted name, where that is in the project.
+
+        Where only what has the name `binding` is asked for, None for a file that has surely nothing of that name, too.
+        """
+        found = self.modules.find(name, asker, binding) if self.modules is not None else None
         if found is not None and found not in self.files:
             self.files.append(found)
         return found

@@ -145,7 +145,8 @@ def _file(session: Session, source: Source) -> Value:
 
 def _from_stars(session: Session, source: Source, name: str) -> Value | None:
     for module in source.index.stars:
-        home = session.find_module(module, source) if not _is_foreign(module) else None
+        # a package may import all of a hundred modules for names of which each has a few
+        home = session.find_module(module, source, name) if not _is_foreign(module) else None
         if home is None or name.startswith("_"):
             continue
         key = (home, "*", name)

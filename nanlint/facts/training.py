@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nanlint.facts.clipping import CLIPS, clipping, clips_by_argument
@@ -18,7 +17,6 @@ from nanlint.source import nodes as cst
 
 if TYPE_CHECKING:
     from nanlint.facts.frame import Env, Frame, Place
-    from nanlint.source import ClassEntry, Definition
 
 HOOKS = frozenset(
     {"register_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_backward_hook",
@@ -261,13 +259,12 @@ def _by_literal(value: Value) -> bool:
 
 def trains(frame: Frame) -> bool:
     """The definition has a step of training in its text."""
-    return _mentions_training(frame.unit)
-
-
-@lru_cache(maxsize=256)
-def _mentions_training(unit: Definition | ClassEntry) -> bool:
-    code = unit.code
-    return any(word in code for word in STEPPING)
+    known = frame.session.stepping
+    found = known.get(frame.unit)
+    if found is None:
+        code = frame.unit.code
+        found = known[frame.unit] = any(word in code for word in STEPPING)
+    return found
 
 
 def observe_if(frame: Frame, node: cst.If, yes: Env | None, no: Env | None) -> None:

@@ -15,9 +15,10 @@ class Modules(Protocol):
     def open(self, data: bytes, path: str, parsed: Parsed | None = None) -> Source:
         """The file that is checked; see Source. Raises SourceError."""
 
-    def find(self, name: str, asker: Source) -> Source | None:
+    def find(self, name: str, asker: Source, binding: str = "") -> Source | None:
         """The file of the module of that dotted name, as the file `asker` imports it, leading dots for relative names.
 
-        None for what is not there, is no part of the project or cannot be read. The same file is the same Source
+        None for what is not there, is no part of the project or cannot be read; where only what has the name `binding`
+        is asked for, for a file that surely has nothing of that name, too. Otherwise the same file is the same Source
         until the check is over, and the checked file is itself.
         """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nanlint.source.stdlib import Parsed
 
 NEWLINE = pattern(r"\r\n|\r|\n")
+STAR = pattern(r"\bimport[\s\\]*\*")
 
 
 def mentions_torch(data: bytes) -> bool:
@@ -165,6 +166,10 @@ class Source:
         """Whether `index` costs nothing any more."""
         return "index" in self.__dict__
 
+    def may_bind(self, name: str) -> bool:
+        """Whether the module may have that name, by its text."""
+        return name in self.text or STAR.search(self.text) is not None
+
     def check_syntax(self) -> None:
         """Raises SourceError if the file is not Python, as `index` does, for two thirds of its cost."""
         if self._parsed is None and not self.is_indexed and not stdlib.is_python(self._normal):
@@ -216,6 +221,7 @@ class Source:
     def forget_trees(self) -> None:
         """Let go of what only a check of the file itself needs; what it defines is kept for those that import it."""
         self._parsed = None
+        stdlib.tree_of.cache_clear()
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
             unit.forget_tree()
