@@ -232,6 +232,25 @@ def test_a_half_written_function_that_is_used_is_unknown(tmp_path: Path, helpers
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("(x > 0).sum()", ["likely"]), ("x.abs() + 1", []), ("= x", []), (None, ["certain"])],
+    ids=["count", "positive", "half-written", "never"],
+)
+def test_an_inherited_method_changes_what_an_inherited_constructor_has_set(
+    tmp_path: Path, given: str | None, told: list[str]
+) -> None:
+    base = "class Base(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    base += "        self.n = torch.zeros(1)\n\n"
+    base += f"    def update(self, x):\n        self.n = {given}\n" if given is not None else ""
+    user = "class A(Base):\n    def forward(self, x):\n        return x / self.n\n"
+    head = "import torch\nfrom torch import nn\n\n\n"
+    write(tmp_path, user=f"import torch\nfrom .base import Base\n\n\n{user}", base=head + base)
+    report = run([Target(str(tmp_path / "user.py"), Config())], jobs=1)
+    assert not report.failures
+    assert [finding.confidence.word for finding in report.findings] == told
+
+
 def test_functions_of_what_is_imported_are_read_with_it_only_where_it_is_checked_too(tmp_path: Path) -> None:
     write(tmp_path, a="from .b import f\n", b="def f():\n    return 1\n")
     path, imported = str(tmp_path / "a.py"), str(tmp_path / "b.py")

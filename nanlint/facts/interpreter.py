@@ -162,9 +162,7 @@ def _generic_attributes(session: Session, owner: ClassRef) -> dict[str, Value]:
 
 def _forget_changed(session: Session, owner: ClassRef, instance: Instance) -> None:
     """Attributes that another method sets again are known by kind alone."""
-    others = "\n".join(
-        method.definition.text for name, method in owner.methods.items() if name != "__init__" and method.definition
-    )
+    others = "\n".join(method.definition.text for method in setters.methods(owner) if method.definition)
     changed = set(setters.assigning(r"\w+").findall(others))
     for name, value in instance.attrs.items():
         if value.kind == "none" or (value.kind == "number" and value.dtype == "bool"):

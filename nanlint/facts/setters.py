@@ -37,6 +37,18 @@ def assigning(name: str) -> re.Pattern[str]:
     return pattern(rf"self\.(?<=\bself\.)({name})\b(?:\s*:[^=\n]+)?\s*[-+*/@%&|]*=(?!=)")
 
 
+def methods(owner: ClassRef) -> list[FunctionRef]:
+    """All but `__init__` of a class and of those in view from which it derives, overridden ones too."""
+    seen: list[ClassRef] = []
+    pending: list[ClassRef | str] = [owner]
+    while pending:
+        cls = pending.pop(0)
+        if isinstance(cls, ClassRef) and cls not in seen:
+            seen.append(cls)
+            pending += cls.bases
+    return [method for cls in seen for name, method in cls.methods.items() if name != "__init__"]
+
+
 def given(session: Session, ident: int) -> tuple[Value, ...]:
     """The values that other methods than `__init__` assign to the attribute with that value number.
 
@@ -52,8 +64,8 @@ def given(session: Session, ident: int) -> tuple[Value, ...]:
 def _given(session: Session, owner: ClassRef, name: str) -> tuple[Value, ...]:
     assigns = assigning(name)
     setters = [
-        method for method in owner.methods.values()
-        if method.name != "__init__" and method.definition is not None and f"self.{name}" in method.definition.text
+        method for method in methods(owner)
+        if method.definition is not None and f"self.{name}" in method.definition.text
         and assigns.search(method.definition.text)
     ]  # fmt: skip
     values = [v for setter in setters[:MAX_SETTERS] for key, v in _run(session, owner, setter) if key == name]
@@ -62,7 +74,7 @@ def _given(session: Session, owner: ClassRef, name: str) -> tuple[Value, ...]:
 
 def _run(session: Session, owner: ClassRef, method: FunctionRef) -> list[tuple[str, Value]]:
     """All that one method assigns to attributes, as far as the budget goes."""
-    key = (owner, method.name)
+    key = (owner, method.definition)
     known = session.setters.get(key)
     if known is not None:
         return known
