@@ -25,11 +25,12 @@ HELPERS = (
     "import torch\n\n\ndef cut(x):\n    return torch.relu(x)\n",
     "import torch\n\n\ndef cut(x):\n    return torch.relu(x) + 1\n",
     "import torch\nfrom .deeper import cut\n",
+    "import torch\nfrom .deeper import *\nfrom .more import *\n",
     "import torch\n\n\ndef cut(x:\n",
 )
 OTHER = ("import torch\n\n\ndef g(x):\n    return torch.sqrt(torch.relu(x))\n", "import torch\nx = 1\n")
 EDITS = st.one_of(
-    st.tuples(st.sampled_from(("helpers.py", "deeper.py")), st.sampled_from((*HELPERS, None))),
+    st.tuples(st.sampled_from(("helpers.py", "deeper.py", "more.py")), st.sampled_from((*HELPERS, None))),
     st.tuples(st.just("other.py"), st.sampled_from(OTHER)),
     st.tuples(st.just("user.py"), st.sampled_from((USER, f"# moved\n{USER}"))),
     st.tuples(st.just("helpers/__init__.py"), st.sampled_from((HELPERS[0], None))),
