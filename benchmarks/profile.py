@@ -23,6 +23,7 @@ INTERVAL = 0.002
 # The innermost of these on the stack says what a sample belongs to: the file, the function, and what that does.
 PHASES = (
     ("ast.py", "parse", "parsing with `ast`, imported files of the project included"),
+    ("source/stdlib.py", "is_python", "whether a file that shows nothing is Python"),
     ("source/stdlib.py", "fill", "the index of imports, functions and classes"),
     ("source/lex.py", "without_prose", "leaving out strings and comments"),
     ("nanlint/mentions.py", "mentioned", "which rules have to do with the file"),
