@@ -108,8 +108,9 @@ def cpu(runs: Sequence[Run]) -> float:
     return median(each.cpu for each in runs)
 
 
-def wall(runs: Sequence[Run]) -> float:
-    return median(each.wall for each in runs)
+def by(runs: Sequence[Run], others: Sequence[Run], measure: str = "cpu") -> float:
+    """How many times as much as the others: of those that ran in turn, which a slower minute of the machine hits alike."""
+    return median(getattr(run, measure) / getattr(other, measure) for run, other in zip(runs, others, strict=True))
 
 
 def start_up() -> list[Bar]:
@@ -144,7 +145,7 @@ def editor(folder: Path, edited: str) -> list[Bar]:
             ((sys.executable, "-c", "import libcst"), None),
             ((*CHECK, "--no-cache", "-"), file),
         )
-    more, times = cpu(beside) / cpu(alone) - 1, cpu(stdin) / cpu(libcst)
+    more, times = by(beside, alone) - 1, by(stdin, libcst)
     return [
         Bar(f"`{edited}` in flake8, more than flake8 alone, CPU", f"{more:.0%}", "40%", more <= 0.4),
         Bar("the same on standard input, by `import libcst`, CPU", f"{times:.2f}", "2.5", times <= 2.5),
@@ -166,13 +167,15 @@ def tree(folders: Sequence[Path]) -> list[Bar]:
                                   (colds, ("--cache-dir", cache, "--jobs", "2"))):  # fmt: skip
                 runs.append(run((*check, *options), cwd=cwd, output=here / "output"))
                 outputs.add((here / "output").read_bytes())
-        warm = [run((*check, "--cache-dir", cache), cwd=cwd) for _ in range(ROUNDS)]
-        ruffs = [run((*ruff, *names), cwd=cwd) for _ in range(ROUNDS)]
+        warm, ruffs = list[Run](), list[Run]()
+        for _ in range(ROUNDS):
+            warm.append(run((*check, "--cache-dir", cache), cwd=cwd))
+            ruffs.append(run((*ruff, *names), cwd=cwd))
         files = [path for folder in folders for path in folder.rglob("*.py")]
         files.sort(key=lambda path: (path.stat().st_size, path), reverse=True)
         (here / "tenth").write_text("\n".join(map(str, files[::10])), encoding="utf-8")
         tenth = run(("xargs", "-a", str(here / "tenth"), *CHECK, "--no-cache", "--jobs", "2"), cwd=cwd)
-    times, faster, kept = cpu(warm) / cpu(ruffs), wall(ones) / wall(twos), cpu(colds) / cpu(twos) - 1
+    times, faster, kept = by(warm, ruffs), by(ones, twos, "wall"), by(colds, twos) - 1
     megabytes = max(each.megabytes for each in twos)
     more = megabytes / tenth.megabytes
     same = len(outputs) == 1
@@ -223,10 +226,10 @@ Measured on {today} on {machine()}, with {versions}.
 
 {table.render(("what", "measured", "bar", ""), [bar.row() for bar in bars], left=1)}
 
-CPU is user and system time with children and imports: the median of {ROUNDS} runs, in turn with what it is compared
-with, and of {ROUNDS_OF_ALL} cold runs over all packages, which differ in one option; the run over every tenth file and
-that over 1,000,000 lines are made once. The files that flake8 reads have about 1,000 lines; in the first of them
-nothing is evaluated. The tree is that of the packages below.
+CPU is user and system time with children and imports. A ratio is the median of those of {ROUNDS} pairs of runs, made in
+turn, or of {ROUNDS_OF_ALL} cold runs over all packages, which differ in one option; for growth, it is one of medians of
+{ROUNDS} runs. The run over every tenth file and that over 1,000,000 lines are made once. The files that flake8 reads
+have about 1,000 lines; in the first of them nothing is evaluated. The tree is that of the packages below.
 """
 
 
