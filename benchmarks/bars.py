@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import click
 
@@ -108,9 +109,10 @@ def cpu(runs: Sequence[Run]) -> float:
     return median(each.cpu for each in runs)
 
 
-def by(runs: Sequence[Run], others: Sequence[Run], measure: str = "cpu") -> float:
-    """How many times as much as the others: of those that ran in turn, which a slower minute of the machine hits alike."""
-    return median(getattr(run, measure) / getattr(other, measure) for run, other in zip(runs, others, strict=True))
+def by(runs: Sequence[Run], others: Sequence[Run], measure: Literal["cpu", "wall"] = "cpu") -> float:
+    """How many times as much as others that ran in turn: a slower minute of the machine hits both of a pair."""
+    pairs = zip(runs, others, strict=True)
+    return median(a.cpu / b.cpu if measure == "cpu" else a.wall / b.wall for a, b in pairs)
 
 
 def start_up() -> list[Bar]:
