@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from nanlint.slotted import Entity
 from nanlint.source import Parsed, Source, SourceError
+from nanlint.source.stdlib import tree_of
 
 # What a check looked at outside of its file: the digest of a file that was read, "" for what is merely there, None for
 # what is not.
@@ -156,6 +157,8 @@ class Project:
         """Let go of the files that were used longest ago; the others are kept for the next check."""
         if self._checked is not None:
             _grown.drop(self._checked)
+            # of the checked file alone, and as large as all that is kept of others
+            tree_of.cache_clear()
             if _shelf.get(self._path) is None:
                 _shelf.put(self._path, _Held(self._checked, len(self._checked.data)))
         self._checked = None
@@ -252,7 +255,7 @@ def _indexed(source: Source, *, alone: bool) -> Source | None:
         try:
             assert source.index
         except SourceError:
-            if not source.outline():
+            if alone or not source.outline():
                 return None
     _grown.add(source)
     return source

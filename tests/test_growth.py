@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,15 +113,15 @@ def test_the_text_of_many_functions_is_looked_through_once(check: Check) -> None
     def cost(n: int) -> int:
         plain = "".join(f"def g{i}(x, k):\n    return k.setdefault({i}, x)\n\n\n" for i in range(4 * n))
         text = HEAD + functions(n) + plain
-        called = [0]
-        # of Python's functions and of those in C, such as a search in a text
-        sys.setprofile(lambda frame, event, of: called.__setitem__(0, called[0] + (event in ("call", "c_call"))))
+        events = Counter[str]()
+        sys.setprofile(lambda frame, event, of: events.update((event,)))
         try:
             result = check(text)
         finally:
             sys.setprofile(None)
         assert len(result.findings) == n
-        return called[0]
+        # of Python's functions and of those in C, such as a search in a text
+        return events["call"] + events["c_call"]
 
     cost(10)
     small, large = cost(200), cost(400)

@@ -40,7 +40,7 @@ def global_value(frame: Frame, name: str) -> Value:
     session = frame.session
     source = frame.unit.source
     index = source.index
-    is_here = source is session.source
+    is_here = frame.is_here
     if is_here and session.module is not None and name in session.module.env.vars:
         return session.module.env.vars[name]
     if name in index.functions:
@@ -144,10 +144,12 @@ def _file(session: Session, source: Source) -> Value:
 
 
 def _from_stars(session: Session, source: Source, name: str) -> Value | None:
+    if name.startswith("_"):
+        return None
     for module in source.index.stars:
         # a package may import all of a hundred modules for names of which each has a few
         home = session.find_module(module, source, name) if not _is_foreign(module) else None
-        if home is None or name.startswith("_"):
+        if home is None:
             continue
         key = (home, "*", name)
         if key not in session.imports:

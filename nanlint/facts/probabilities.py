@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanlint.facts.relations import SUMS, VIEWS, first_arg, reduction_of
+from nanlint.facts.relations import SUMS, VIEWS, first_arg, reduction_of, strip_views
 from nanlint.facts.value import Application, Value
 from nanlint.interval import UNIT, Interval
 
@@ -20,11 +20,7 @@ MAX_EPS = 0.1
 
 def picked(value: Value) -> Value:
     """The value that these elements were taken from."""
-    made, left = value.made_by, DEPTH
-    while made is not None and made.op in PICKS and made.args and left:
-        value = next(iter(made.args.values()))
-        made, left = value.made_by, left - 1
-    return value
+    return strip_views(value, PICKS)
 
 
 def unguarded(value: Value) -> Value:

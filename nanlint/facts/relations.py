@@ -31,10 +31,10 @@ NORMS = frozenset({"norm", "vector_norm", "linalg_norm"})
 SUMS = frozenset({"sum", "nansum", "einsum"})
 
 
-def strip_views(value: Value) -> Value:
-    """The value whose elements these are, before they were reshaped, picked or copied."""
+def strip_views(value: Value, through: frozenset[str] = VIEWS) -> Value:
+    """The value whose elements these are, before they went `through` such ops: were reshaped, picked or copied."""
     made, left = value.made_by, 12
-    while made is not None and made.op in VIEWS and left:
+    while made is not None and made.op in through and made.args and left:
         value = next(iter(made.args.values()))
         made, left = value.made_by, left - 1
     return value

@@ -168,7 +168,12 @@ class Source:
 
     def may_bind(self, name: str) -> bool:
         """Whether the module may have that name, by its text."""
-        return name in self.text or STAR.search(self.text) is not None
+        return name in self.text or self._has_star
+
+    @cached_property
+    def _has_star(self) -> bool:
+        """It imports all that another module has."""
+        return STAR.search(self.text) is not None
 
     def check_syntax(self) -> None:
         """Raises SourceError if the file is not Python, as `index` does, for two thirds of its cost."""
@@ -183,8 +188,7 @@ class Source:
         from nanlint.source.outline import outline
 
         made = outline(self._normal, self.lines)
-        tree = stdlib.parsed(made[0]) if made is not None else None
-        if made is None or tree is None:
+        if made is None or (tree := stdlib.parsed(made[0])) is None:
             return False
         index = Index(self)
         stdlib.fill(index, tree, made[1])
@@ -221,7 +225,6 @@ class Source:
     def forget_trees(self) -> None:
         """Let go of what only a check of the file itself needs; what it defines is kept for those that import it."""
         self._parsed = None
-        stdlib.tree_of.cache_clear()
         index: Index | None = self.__dict__.get("index")
         for unit in (*index.found, *index.classes.values()) if index is not None else ():
             unit.forget_tree()
